@@ -1,0 +1,21 @@
+// Features: what `uringd --features` prints and what a start-up error says when the kernel refuses io_uring. Made once,
+// on the main thread, from a throw-away ring.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "uringd/base/result.hpp"
+
+namespace uringd::uring {
+
+/// One line each: kernel, each ring feature in use or missing and what is done without it, io-wq, memory-lock limit.
+/// The error is the one line of Ring::create.
+Result<std::vector<std::string>> describe_features();
+
+/// The one line for an errno of io_uring_setup(2), _register(2) or _enter(2): tells io_uring_disabled (sysctl), seccomp
+/// or a container, a kernel before 6.1, and the memory-lock limit apart, each with the way out. Pure but for what it
+/// reads below `proc` ("/proc").
+std::string explain_refusal(int error_number, const char* call, const std::string& proc);
+
+}  // namespace uringd::uring

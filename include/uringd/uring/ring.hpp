@@ -1,0 +1,157 @@
+// Ring: everything a worker asks of the kernel. One ring, one thread (SINGLE_ISSUER): the thread that creates it is the
+// only one that calls it. Every operation takes a Tag and ends in exactly one terminal Completion with that tag
+// (multishots post more before it, each with `more` set). Whatever an operation points to is lent to the kernel until
+// that completion arrives, cancelled or not. Nothing here blocks except turn(wait), and nothing allocates after
+// create().
+//
+// Two implementations stand behind this header: src/uring (io_uring) and src/uring/fake (a seeded world for tests/sim).
+// Bounds: submission entries (a full queue is submitted, never refused), completion entries, direct slots, buffers.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "uringd/base/result.hpp"
+#include "uringd/uring/attributes.hpp"
+#include "uringd/uring/tag.hpp"
+
+namespace uringd::uring {
+
+/// A slot of the ring's direct table: a socket without a descriptor number.
+struct Direct {
+  uint32_t slot = UINT32_MAX;
+  [[nodiscard]] bool valid() const { return slot != UINT32_MAX; }
+};
+
+/// Storage that accept() and peer_name() fill; lent until their completion.
+struct PeerAddress {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+};
+
+struct Completion {
+  Tag tag;
+  int32_t result = 0;       // bytes, a descriptor, a direct slot, or a negative errno
+  bool more = false;        // a multishot goes on (IORING_CQE_F_MORE)
+  bool has_buffer = false;  // `buffer` names a buffer of the buffer ring, which the caller must give_back()
+  uint16_t buffer = 0;
+};
+
+enum class Resolve : uint8_t { symlinks_inside, no_symlinks };
+
+struct World;  // the fake's files, sockets and clock; the real ring ignores it
+
+struct RingOptions {
+  uint32_t submission_entries = 1024;
+  uint32_t completion_entries = 8192;
+  uint32_t direct_slots = 4096;    // sockets; cut to what RLIMIT_NOFILE allows
+  uint32_t receive_buffers = 512;  // of receive_buffer_bytes each; a power of two
+  uint32_t receive_buffer_bytes = 4096;
+  uint32_t bounded_workers = 16;      // io-wq threads for regular files
+  uint32_t unbounded_workers = 16;    // io-wq threads for opens and what may wait for ever
+  std::span<char> registered_memory;  // one area for read pieces; registered where the memory-lock limit allows it
+  bool without_peer_name = false;     // as on kernels before 6.7
+  World* world = nullptr;
+};
+
+/// What this ring got, after fall-backs.
+struct RingSetup {
+  uint32_t submission_entries = 0, completion_entries = 0, direct_slots = 0, receive_buffers = 0;
+  bool registered_memory = false;  // else reads use the plain form
+  bool peer_name = false;          // socket commands through the ring (6.7); else accept() brings the address, and
+                                   // unacknowledged() is not to be called
+};
+
+struct RingCounters {
+  uint64_t enters = 0, submissions = 0, completions = 0, overflows = 0;
+};
+
+class Ring {
+ public:
+  /// A ring of at most `options`' sizes, smaller where memory-lock or descriptor limits ask for it. The error names the
+  /// cause (sysctl, seccomp, kernel too old, memory lock) and the way out.
+  static Result<Ring> create(const RingOptions& options);
+  Ring(Ring&&) noexcept;
+  Ring& operator=(Ring&&) = delete;
+  ~Ring();
+
+  [[nodiscard]] const RingSetup& setup() const;
+  [[nodiscard]] const RingCounters& counters() const;
+
+  // --- the loop -----------------------------------------------------------------------------------------------------
+  /// Submits what was queued, waits for at least one completion if `wait`, and returns all that are there, in order
+  /// (none, when a signal ended the wait). The span is valid until the next call. A lost completion (-EBADR) is a
+  /// CHECK: nothing can be trusted after it.
+  std::span<const Completion> turn(bool wait);
+  /// CLOCK_MONOTONIC and CLOCK_REALTIME; one vDSO call each.
+  [[nodiscard]] uint64_t monotonic_ns() const;
+  [[nodiscard]] int64_t wall_ns() const;
+
+  // --- sockets ------------------------------------------------------------------------------------------------------
+  /// Result: a direct slot, or a negative errno. Multishot: re-arm whenever a completion comes without `more`.
+  void accept_multishot(int listener, Tag tag);
+  /// One connection, its peer's address written to `peer`. Result as above.
+  void accept(int listener, PeerAddress& peer, Tag tag);
+  /// SO_PEERNAME of a direct socket (needs setup().peer_name). `peer.size` says what is asked for: the size of the
+  /// listener's own address (getsockname; 2 for unix sockets), because the kernel refuses more with -EINVAL. Result:
+  /// that size.
+  void peer_name(Direct socket, PeerAddress& peer, Tag tag);
+  /// Bytes arrive in buffers of the buffer ring; result 0 is the end of the stream; -ENOBUFS ends the multishot and is
+  /// no error of the connection.
+  void receive_multishot(Direct socket, Tag tag);
+  /// Result: bytes taken, perhaps fewer than asked.
+  void send(Direct socket, std::span<const char> bytes, Tag tag);
+  /// The same for several spans; `message` and all that it points to are lent.
+  void send_message(Direct socket, const msghdr& message, Tag tag);
+  /// Result >= 0 when the socket can take bytes again (or is broken).
+  void poll_writable(Direct socket, Tag tag);
+  /// Result: bytes that the peer has not acknowledged (SIOCOUTQ; needs setup().peer_name), or a negative errno: unix
+  /// sockets may answer -EOPNOTSUPP, always.
+  void unacknowledged(Direct socket, Tag tag);
+  /// shutdown(SHUT_WR): the client sees the end, we go on reading.
+  void shutdown_write(Direct socket, Tag tag);
+  void close(Direct socket, Tag tag);
+  /// Asks for the end of the operation tagged `target`: it can lose (-ENOENT, -EALREADY). Two completions, any order.
+  void cancel(Tag target, Tag tag);
+  /// A chain: cancels `target`, then closes the socket whatever came of it. Three completions (target's among them),
+  /// any order.
+  void cancel_and_close(Tag target, Tag cancel_tag, Direct socket, Tag close_tag);
+
+  // --- files --------------------------------------------------------------------------------------------------------
+  /// openat2 of `path` (relative, NUL-terminated) that cannot leave the directory `root`: RESOLVE_BENEATH |
+  /// RESOLVE_NO_MAGICLINKS, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC. Result: a descriptor. (openat2(2))
+  void open_beneath(int root, const char* path, Resolve resolve, Tag tag);
+  /// Buffered read at `offset`; the fixed form is used where `into` lies in registered memory. A short read is no
+  /// error.
+  void read(int file, std::span<char> into, uint64_t offset, Tag tag);
+  /// Closes through the ring; nobody waits for it and no completion comes.
+  void close_file(int file);
+  /// statx(fd, AT_EMPTY_PATH | AT_STATX_DONT_SYNC): a plain system call that never waits for a disk. Error: a positive
+  /// errno.
+  [[nodiscard]] std::expected<Attributes, int> attributes_of(int file) const;
+
+  // --- time and waking ----------------------------------------------------------------------------------------------
+  /// One timeout at an absolute monotonic time; result -ETIME. At most one may be armed.
+  void timeout_at(uint64_t monotonic_ns, Tag tag);
+  /// Cancels a listener's multishot accept is cancel(); this closes the listener itself: shutdown(2), then close(2), so
+  /// that its port is free at once. Only for sockets that this process opened and nobody else holds.
+  void close_listener(int listener);
+
+  // --- buffer ring --------------------------------------------------------------------------------------------------
+  /// The bytes of a receive completion; valid until give_back.
+  [[nodiscard]] std::span<const char> bytes_of(const Completion& completion) const;
+  void give_back(uint16_t buffer);
+
+ private:
+  struct Implementation;
+  explicit Ring(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace uringd::uring

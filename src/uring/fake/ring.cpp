@@ -1,0 +1,256 @@
+// Ring over a World: the same doorway, with the kernel's part played by WorldState. A turn submits in order, lets a
+// random choice of what could happen happen, and, when asked to wait, moves the clock to the next event until something
+// has.
+#include "uringd/uring/ring.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "state.hpp"
+#include "uringd/base/check.hpp"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) static_cast<void>(0)
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) static_cast<void>(0)
+#endif
+
+namespace uringd::uring {
+
+struct Ring::Implementation {
+  explicit Implementation(WorldState& world) : state(world) {}
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+  ~Implementation() { state.detach(); }
+  WorldState& state;
+};
+
+// --- WorldState's loop ---
+
+void WorldState::attach(const RingOptions& options) {
+  CHECK(!attached);
+  attached = true;
+  setup = {.submission_entries = options.submission_entries,
+           .completion_entries = options.completion_entries,
+           .direct_slots = options.direct_slots,
+           .receive_buffers = options.receive_buffers,
+           .registered_memory = !options.registered_memory.empty(),
+           .peer_name = !options.without_peer_name};
+  counters = {};
+  slots.assign(options.direct_slots, nullptr);
+  buffer_bytes = options.receive_buffer_bytes;
+  pool.resize(size_t{options.receive_buffers} * buffer_bytes);
+  owners.assign(options.receive_buffers, BufferOwner::kernel);
+  garble(pool);
+  ASAN_POISON_MEMORY_REGION(pool.data(), pool.size());
+}
+
+void WorldState::detach() {
+  flight.clear();  // what it borrowed may be gone already: not touched
+  queued.clear();
+  completions.clear();
+  for (Client*& client : slots) {
+    if (client != nullptr) server_closed(*std::exchange(client, nullptr));
+  }
+  ASAN_UNPOISON_MEMORY_REGION(pool.data(), pool.size());
+  owners.clear();
+  attached = false;
+}
+
+void WorldState::garble(std::span<char> memory) {
+  if (!memory.empty()) std::memset(memory.data(), static_cast<int>(random.next() & 0xff), memory.size());
+}
+
+void WorldState::queue(Operation operation) {
+  if (queued.size() == setup.submission_entries) submit();
+  queued.push_back(std::move(operation));
+}
+
+void WorldState::submit() {
+  while (!queued.empty()) {
+    auto operation = std::make_unique<Operation>(std::move(queued.front()));
+    queued.pop_front();
+    ++counters.submissions;
+    flight.push_back(std::move(operation));
+    begin(*flight.back());
+  }
+  ++counters.enters;
+}
+
+void WorldState::post(Operation& operation, int result, bool more) {
+  completions.push_back({.tag = operation.tag, .result = result, .more = more});
+  ++counters.completions;
+  operation.done = !more;
+}
+
+uint64_t WorldState::next_time() const {
+  uint64_t next = UINT64_MAX;
+  for (const Event& event : events) next = std::min(next, event.due_ns);
+  for (const auto& operation : flight) {
+    if (!operation->done && operation->due_ns > now) next = std::min(next, operation->due_ns);
+  }
+  return next;
+}
+
+std::span<const Completion> WorldState::turn(bool wait) {
+  completions.clear();
+  submit();
+  now += 1 + random.below(20'000);
+  if (wait && random.chance(mischief.interrupted_wait)) return {};
+  for (;;) {
+    run_events();
+    drain_clients();
+    std::vector<Operation*> able;
+    for (const auto& operation : flight) {
+      const bool due = !operation->done && operation->due_ns <= now;
+      if (due && (operation->decided || ready(*operation))) able.push_back(operation.get());
+    }
+    for (size_t left = able.size(); left > 0; --left) {
+      std::swap(able[left - 1], able[random.below(left)]);
+      Operation& operation = *able[left - 1];
+      if (random.chance(mischief.held_back) && (!wait || !completions.empty())) continue;
+      if (operation.decided) {
+        post(operation, operation.outcome);
+      } else if (ready(operation)) {  // still, after those before it
+        carry_out(operation);
+      }
+    }
+    std::erase_if(flight, [](const auto& operation) { return operation->done; });
+    if (!wait || !completions.empty()) return completions;
+    if (able.empty()) {
+      const uint64_t next = next_time();
+      const bool clients_read =
+          std::any_of(clients.begin(), clients.end(), [](const auto& client) { return can_read(*client); });
+      if (next == UINT64_MAX && !clients_read) return completions;  // nothing will ever happen
+      now = clients_read ? now + 1 + random.below(20'000) : std::max(now, next);
+    }
+  }
+}
+
+void WorldState::take_buffer(uint16_t& buffer) {
+  // Any of the kernel's: an order that a program could rely on would hide its mistakes.
+  const auto start = static_cast<uint16_t>(random.below(owners.size()));
+  for (size_t step = 0; step < owners.size(); ++step) {
+    buffer = static_cast<uint16_t>((start + step) % owners.size());
+    if (owners[buffer] != BufferOwner::kernel) continue;
+    owners[buffer] = BufferOwner::caller;
+    ASAN_UNPOISON_MEMORY_REGION(memory_of(buffer), buffer_bytes);
+    return;
+  }
+  CHECK(!"a buffer was free");
+}
+
+size_t WorldState::kernel_buffers() const {
+  return static_cast<size_t>(std::count(owners.begin(), owners.end(), BufferOwner::kernel));
+}
+
+void WorldState::give_back(uint16_t buffer) {
+  CHECK(buffer < owners.size());
+  CHECK(owners[buffer] == BufferOwner::caller);
+  owners[buffer] = BufferOwner::kernel;
+  garble({memory_of(buffer), buffer_bytes});
+  ASAN_POISON_MEMORY_REGION(memory_of(buffer), buffer_bytes);
+}
+
+std::span<const char> WorldState::bytes_of(const Completion& completion) const {
+  CHECK(completion.has_buffer);
+  CHECK(completion.result >= 0);
+  CHECK(completion.buffer < owners.size());
+  CHECK(owners[completion.buffer] == BufferOwner::caller);
+  return {pool.data() + size_t{completion.buffer} * buffer_bytes, static_cast<size_t>(completion.result)};
+}
+
+// --- the doorway ---
+
+Ring::Ring(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Ring::Ring(Ring&&) noexcept = default;
+Ring::~Ring() = default;
+
+Result<Ring> Ring::create(const RingOptions& options) {
+  CHECK(options.world != nullptr);
+  options.world->state().attach(options);
+  return Ring(std::make_unique<Implementation>(options.world->state()));
+}
+
+const RingSetup& Ring::setup() const { return implementation_->state.setup; }
+const RingCounters& Ring::counters() const { return implementation_->state.counters; }
+std::span<const Completion> Ring::turn(bool wait) { return implementation_->state.turn(wait); }
+uint64_t Ring::monotonic_ns() const { return implementation_->state.now; }
+int64_t Ring::wall_ns() const {
+  return implementation_->state.wall_offset + static_cast<int64_t>(implementation_->state.now);
+}
+
+void Ring::accept_multishot(int listener, Tag tag) {
+  implementation_->state.queue({.action = Action::accept_multishot, .tag = tag, .number = listener});
+}
+void Ring::accept(int listener, PeerAddress& peer, Tag tag) {
+  implementation_->state.queue({.action = Action::accept, .tag = tag, .number = listener, .peer = &peer});
+}
+void Ring::peer_name(Direct socket, PeerAddress& peer, Tag tag) {
+  CHECK(setup().peer_name);
+  CHECK(peer.size > 0);
+  CHECK(peer.size <= sizeof peer.address);
+  implementation_->state.queue(
+      {.action = Action::peer_name, .tag = tag, .socket = socket, .peer = &peer, .peer_size = peer.size});
+}
+void Ring::unacknowledged(Direct socket, Tag tag) {
+  CHECK(setup().peer_name);
+  implementation_->state.queue({.action = Action::unacknowledged, .tag = tag, .socket = socket});
+}
+void Ring::receive_multishot(Direct socket, Tag tag) {
+  implementation_->state.queue({.action = Action::receive, .tag = tag, .socket = socket});
+}
+void Ring::send(Direct socket, std::span<const char> bytes, Tag tag) {
+  implementation_->state.queue({.action = Action::send, .tag = tag, .socket = socket, .from = bytes});
+}
+void Ring::send_message(Direct socket, const msghdr& message, Tag tag) {
+  implementation_->state.queue({.action = Action::send_message, .tag = tag, .socket = socket, .message = &message});
+}
+void Ring::poll_writable(Direct socket, Tag tag) {
+  implementation_->state.queue({.action = Action::poll, .tag = tag, .socket = socket});
+}
+void Ring::shutdown_write(Direct socket, Tag tag) {
+  implementation_->state.queue({.action = Action::shutdown_write, .tag = tag, .socket = socket});
+}
+void Ring::close(Direct socket, Tag tag) {
+  implementation_->state.queue({.action = Action::close, .tag = tag, .socket = socket});
+}
+void Ring::cancel(Tag target, Tag tag) {
+  implementation_->state.queue({.action = Action::cancel, .tag = tag, .target = target});
+}
+void Ring::cancel_and_close(Tag target, Tag cancel_tag, Direct socket, Tag close_tag) {
+  // A hard link whose first part ends at once: the two take place in this order, whatever comes of the first.
+  WorldState& state = implementation_->state;
+  if (state.queued.size() + 2 > state.setup.submission_entries) state.submit();
+  cancel(target, cancel_tag);
+  state.queue({.action = Action::close, .tag = close_tag, .socket = socket, .target = target});
+}
+
+void Ring::open_beneath(int root, const char* path, Resolve resolve, Tag tag) {
+  implementation_->state.queue({.action = Action::open, .tag = tag, .number = root, .path = path, .resolve = resolve});
+}
+void Ring::read(int file, std::span<char> into, uint64_t offset, Tag tag) {
+  implementation_->state.queue({.action = Action::read, .tag = tag, .number = file, .into = into, .offset = offset});
+}
+void Ring::close_file(int file) { implementation_->state.queue({.action = Action::close_file, .number = file}); }
+std::expected<Attributes, int> Ring::attributes_of(int file) const {
+  const WorldState& state = implementation_->state;
+  const auto found = state.files.find(file);
+  CHECK(found != state.files.end());  // closed before, or never open
+  return found->second->attributes();
+}
+
+void Ring::timeout_at(uint64_t monotonic_ns, Tag tag) {
+  implementation_->state.queue({.action = Action::timeout, .tag = tag, .offset = monotonic_ns});
+}
+void Ring::close_listener(int listener) { implementation_->state.close_listener(listener); }
+
+std::span<const char> Ring::bytes_of(const Completion& completion) const {
+  return implementation_->state.bytes_of(completion);
+}
+void Ring::give_back(uint16_t buffer) { implementation_->state.give_back(buffer); }
+
+}  // namespace uringd::uring

@@ -1,0 +1,70 @@
+// The file operations of Ring. Opening cannot leave the root, whatever the tree becomes meanwhile: the kernel walks the
+// path beneath a descriptor (RESOLVE_BENEATH), and what was opened is then judged by its own descriptor.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <cerrno>
+
+#include "implementation.hpp"
+#include "uringd/uring/ring.hpp"
+
+namespace uringd::uring {
+
+namespace {
+
+FileType type_of(unsigned mode) {
+  if (S_ISREG(mode)) return FileType::regular;
+  if (S_ISDIR(mode)) return FileType::directory;
+  return FileType::other;
+}
+
+/// `into` lies whole in `area`, so that the kernel needs not look its pages up.
+bool contains(std::span<char> area, std::span<char> into) {
+  const auto first = reinterpret_cast<uintptr_t>(area.data());
+  const auto begin = reinterpret_cast<uintptr_t>(into.data());
+  return begin >= first && into.size() <= area.size() && begin - first <= area.size() - into.size();
+}
+
+}  // namespace
+
+void Ring::open_beneath(int root, const char* path, Resolve resolve, Tag tag) {
+  Implementation& self = *implementation_;
+  io_uring_prep_openat2(self.entry(tag), root, path,
+                        resolve == Resolve::no_symlinks ? &self.refuse_symlinks : &self.follow_symlinks);
+}
+
+void Ring::read(int file, std::span<char> into, uint64_t offset, Tag tag) {
+  CHECK(into.size() <= INT32_MAX);  // a completion's result is 32 bits
+  Implementation& self = *implementation_;
+  io_uring_sqe* sqe = self.entry(tag);
+  const auto size = static_cast<unsigned>(into.size());
+  if (contains(self.registered, into)) {
+    io_uring_prep_read_fixed(sqe, file, into.data(), size, offset, 0);
+  } else {
+    io_uring_prep_read(sqe, file, into.data(), size, offset);
+  }
+}
+
+void Ring::close_file(int file) {
+  io_uring_sqe* sqe = implementation_->entry(Tag{});
+  io_uring_prep_close(sqe, file);
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+std::expected<Attributes, int> Ring::attributes_of(int file) const {
+  struct statx found{};
+  constexpr unsigned wanted = STATX_TYPE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO | STATX_NLINK;
+  if (statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &found) != 0) return std::unexpected(errno);
+  return Attributes{.type = type_of(found.stx_mode),
+                    .size_bytes = found.stx_size,
+                    .modified_s = found.stx_mtime.tv_sec,
+                    .modified_ns = found.stx_mtime.tv_nsec,
+                    .changed_s = found.stx_ctime.tv_sec,
+                    .changed_ns = found.stx_ctime.tv_nsec,
+                    .inode = found.stx_ino,
+                    .link_count = found.stx_nlink,
+                    .device = makedev(found.stx_dev_major, found.stx_dev_minor)};
+}
+
+}  // namespace uringd::uring

@@ -1,0 +1,141 @@
+// The ring's file operations on real files: what cannot be opened beneath a root, reads that fall short, closing.
+#include <sys/stat.h>
+
+#include <array>
+
+#include "harness.hpp"
+
+using namespace uringd;
+using namespace uringd::uring;
+using namespace uringd::uring::test;
+
+namespace {
+
+struct Files {
+  explicit Files(RingOptions options = {}) : ring(make_ring(options)), completions(ring) {}
+  int open(const char* path, Resolve resolve = Resolve::symlinks_inside) {
+    ring.open_beneath(directory.root.number(), path, resolve, tag_of(500));
+    return completions.wait_for(500).result;
+  }
+  Directory directory;
+  Ring ring;
+  Completions completions;
+};
+
+}  // namespace
+
+TEST_CASE("a file beneath the root opens, its attributes are its own, and its bytes are read at an offset") {
+  Files files;
+  files.directory.write("a.txt", "0123456789");
+  const Fd file(files.open("a.txt"));
+  REQUIRE(file.number() >= 0);
+  CHECK((fcntl(file.number(), F_GETFD) & FD_CLOEXEC) != 0);
+  struct stat status{};
+  REQUIRE(fstat(file.number(), &status) == 0);
+  const auto attributes = files.ring.attributes_of(file.number());
+  REQUIRE(attributes.has_value());
+  CHECK(attributes->type == FileType::regular);
+  CHECK(attributes->size_bytes == 10);
+  CHECK(attributes->inode == status.st_ino);
+  CHECK(attributes->device == status.st_dev);
+  CHECK(attributes->modified_s == status.st_mtim.tv_sec);
+  CHECK(attributes->modified_ns == status.st_mtim.tv_nsec);
+  CHECK(attributes->changed_s == status.st_ctim.tv_sec);
+  std::array<char, 4> bytes{};
+  files.ring.read(file.number(), bytes, 3, tag_of(1));
+  CHECK(files.completions.wait_for(1).result == 4);
+  CHECK(std::string_view(bytes.data(), 4) == "3456");
+  files.ring.read(file.number(), bytes, 8, tag_of(2));
+  CHECK(files.completions.wait_for(2).result == 2);
+  files.ring.read(file.number(), bytes, 10, tag_of(3));
+  CHECK(files.completions.wait_for(3).result == 0);
+}
+
+TEST_CASE("attributes of a number that is no descriptor are EBADF") {
+  Ring ring = make_ring();
+  CHECK(ring.attributes_of(-1).error() == EBADF);
+}
+
+TEST_CASE("attributes change with the file's content") {
+  Files files;
+  files.directory.write("a", "one");
+  const Fd file(files.open("a"));
+  const auto before = files.ring.attributes_of(file.number());
+  files.directory.write("a", "four");
+  CHECK(before.value() != files.ring.attributes_of(file.number()).value());
+}
+
+TEST_CASE("nothing outside the root opens: dot segments, absolute paths and links that leave it are EXDEV") {
+  Files files;
+  std::filesystem::create_directory(files.directory.path / "root");
+  files.directory.write("secret", "s");
+  files.directory.root = Fd(::open((files.directory.path / "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  files.directory.write("root/inside", "i");
+  std::filesystem::create_symlink("/etc/passwd", files.directory.path / "root/absolute");
+  std::filesystem::create_symlink("../secret", files.directory.path / "root/upward");
+  std::filesystem::create_symlink("inside", files.directory.path / "root/fine");
+  std::filesystem::create_symlink("loop", files.directory.path / "root/loop");
+  CHECK(files.open("../secret") == -EXDEV);
+  CHECK(files.open("a/../../secret") < 0);
+  CHECK(files.open("/etc/passwd") == -EXDEV);
+  CHECK(files.open("absolute") == -EXDEV);
+  CHECK(files.open("upward") == -EXDEV);
+  CHECK(files.open("loop") == -ELOOP);
+  CHECK(files.open("missing") == -ENOENT);
+  const Fd through_link(files.open("fine"));
+  CHECK(through_link.number() >= 0);
+  CHECK(files.open("fine", Resolve::no_symlinks) == -ELOOP);
+}
+
+TEST_CASE("a magic link of /proc does not open") {
+  Files files;
+  files.directory.root = Fd(::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const int result = files.open("exe");
+  CHECK((result == -ELOOP || result == -EXDEV));
+}
+
+TEST_CASE("a FIFO without a writer opens at once and is neither regular nor a directory") {
+  Files files;
+  REQUIRE(mkfifo((files.directory.path / "fifo").c_str(), 0600) == 0);
+  const Fd fifo(files.open("fifo"));
+  REQUIRE(fifo.number() >= 0);
+  CHECK(files.ring.attributes_of(fifo.number())->type == FileType::other);
+}
+
+TEST_CASE("a directory opens and says that it is one") {
+  Files files;
+  const Fd directory(files.open("."));
+  REQUIRE(directory.number() >= 0);
+  CHECK(files.ring.attributes_of(directory.number())->type == FileType::directory);
+}
+
+TEST_CASE("registered memory is read into by the fixed form, other memory by the plain one, with equal bytes") {
+  alignas(4096) static std::array<char, 65536> area;
+  RingOptions options;
+  options.registered_memory = area;
+  Files files(options);
+  CHECK(files.ring.setup().registered_memory);
+  std::string content(3000, ' ');
+  for (size_t at = 0; at < content.size(); ++at) content[at] = static_cast<char>('a' + at % 26);
+  files.directory.write("a", content);
+  const Fd file(files.open("a"));
+  files.ring.read(file.number(), std::span(area).subspan(65536 - 3000), 0, tag_of(1));
+  CHECK(files.completions.wait_for(1).result == 3000);
+  CHECK(std::string_view(area.data() + 65536 - 3000, 3000) == content);
+  std::array<char, 3000> other{};
+  files.ring.read(file.number(), other, 0, tag_of(2));
+  CHECK(files.completions.wait_for(2).result == 3000);
+  CHECK(std::string_view(other.data(), other.size()) == content);
+}
+
+TEST_CASE("close_file closes and brings no completion, not even when it fails") {
+  Files files;
+  files.directory.write("a", "a");
+  const int file = files.open("a");
+  files.ring.close_file(file);
+  files.ring.close_file(1'000'000);
+  files.ring.timeout_at(files.ring.monotonic_ns() + 1'000'000, tag_of(1));
+  CHECK(files.completions.wait_for(1).result == -ETIME);
+  CHECK(files.completions.waiting() == 0);
+  CHECK(fcntl(file, F_GETFD) == -1);
+}
