@@ -1,0 +1,98 @@
+// RequestParser: bytes of one connection, in any pieces, become a Request or a status. One per connection, on its
+// worker; `reset` makes it ready for the next request. llhttp reads the bytes (strict, no lenient flag) and lives
+// behind this door; the framing rules that it leaves open (Host, one coding, one version, one space) are added here.
+//     head ──► head_complete ──► body ──► complete        any of them ──► rejected (status(); answer it and close)
+// Bounds: the head, leading empty lines included, within header_size; the decoded body within body_size; framing of a
+// chunked body (sizes, extensions, trailers) within header_size + body_size. No byte is looked at twice by llhttp, and
+// nothing is allocated. The outcome does not depend on how the bytes were cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "uringd/http/request.hpp"
+
+namespace uringd::http {
+
+class RequestParser {
+ public:
+  struct Limits {
+    uint32_t header_size = 16384;
+    uint64_t body_size = 65536;
+  };
+  enum class Progress : uint8_t { need_more, head_complete, rejected };
+  enum class BodyProgress : uint8_t { need_more, complete, rejected };
+  struct BodyResult {
+    BodyProgress progress;
+    size_t used;  ///< bytes of this piece that belong to the body; those behind it belong to the next request
+  };
+
+  RequestParser() : RequestParser(Limits{}) {}
+  explicit RequestParser(Limits limits) : limits_(limits) { reset(); }
+
+  /// Forgets the request: the next parse_head begins a new one. The limits stay.
+  void reset();
+  void set_limits(Limits limits) { limits_ = limits; }
+
+  /// Reads on in the request that begins at `base`; `size` counts all its bytes received so far, contiguous, at least
+  /// as many as in the call before. `base` may differ from call to call. At head_complete the head is [base, base +
+  /// head_size()); bytes behind it are not looked at. After head_complete or rejected: only after reset().
+  Progress parse_head(const char* base, size_t size);
+  size_t head_size() const { return request_.head_size_; }
+  /// No byte of a request has arrived since reset, except for empty lines: the connection is idle, not slow.
+  bool idle() const { return stage_ == Stage::empty_lines; }
+
+  /// Whole only at head_complete (in `rejected` it has what was understood till then: good enough for a log line).
+  const Request& request() const { return request_; }
+  Request& request() { return request_; }
+
+  /// Reads and drops body bytes, each given once, in order. {complete, 0} where the request has no body.
+  BodyResult parse_body(const char* data, size_t size);
+
+  /// After `rejected`: 400, 413, 414, 417, 431, 501 (transfer coding; or a method name without end) or 505.
+  int status() const { return status_; }
+
+ private:
+  friend struct ParserEvents;  // the functions that llhttp calls
+  enum class Stage : uint8_t { empty_lines, method, fields, body, done, rejected };
+  static constexpr size_t engine_size = 104, engine_align = 8;
+
+  // Each answers 0 or the status of a rejection.
+  int skip_empty_lines(const char* base, uint32_t size);
+  int read_method(const char* base, uint32_t size);
+  int read_fields(const char* base, uint32_t size);
+  int add_field(Slice name, Slice value);
+  void add_connection(std::string_view value);
+  int add_content_length(std::string_view value);
+  int add_transfer_encoding(std::string_view value);
+  void add_expect(std::string_view value);
+  int finish_head();
+  int check_head();
+  int check_target();
+  int overflow_status() const;
+  std::string_view behind_target(uint32_t size) const;
+  bool is_http_0_9(uint32_t size) const;
+  bool is_other_version(uint32_t size) const;
+  BodyResult parse_chunked(const char* data, size_t size);
+
+  alignas(engine_align) unsigned char engine_[engine_size];  // an llhttp_t, made by reset()
+  Limits limits_;
+  uint32_t parsed_ = 0;     // bytes of the head that were read
+  uint64_t body_left_ = 0;  // Content-Length, less what was received
+  uint64_t decoded_ = 0;    // of a chunked body: data bytes, and
+  uint64_t framing_ = 0;    // all others
+  Slice name_, value_;      // the field line being read
+  uint16_t status_ = 0;
+  Stage stage_ = Stage::empty_lines;
+  uint8_t empty_lines_ = 0;
+  bool in_name_ = false;  // the line's name was seen, its value not yet
+  bool target_complete_ = false;
+  bool has_content_length_ = false, has_transfer_encoding_ = false;
+  bool chunked_ = false, other_coding_ = false;            // what Transfer-Encoding named
+  bool close_ = false, persist_ = false;                   // what Connection named
+  bool expects_continue_ = false, expects_other_ = false;  // what Expect named
+  Request request_;
+};
+
+}  // namespace uringd::http

@@ -1,0 +1,62 @@
+// Request: fields, repeated ones, and following bytes that move.
+#include "uringd/http/request.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "uringd/http/request_parser.hpp"
+
+namespace uringd::http {
+namespace {
+
+TEST_CASE("every known field is found under its name in any case, and under no other") {
+  const std::string bytes =
+      "GET / HTTP/1.1\r\nhOST: v0\r\nIF-MATCH: v1\r\nif-none-match: v2\r\nIf-Modified-Since: "
+      "v3\r\nIf-Unmodified-Since: v4\r\n"
+      "If-Range: v5\r\nRange: v6\r\nAccept: v7\r\nAccept-Encoding: v8\r\nUser-Agent: v9\r\nReferer: v10\r\nExpect: "
+      "100-continue\r\n"
+      "X-Forwarded-For: v12\r\nForwarded: v13\r\nAccepz: no\r\nIf-Rangf: no\r\nX_Forwarded_For: no\r\n\r\n";
+  RequestParser parser;
+  REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
+  for (size_t i = 0; i < static_cast<size_t>(Field::count_); ++i) {
+    const auto field = static_cast<Field>(i);
+    CHECK(parser.request().field(field) == (field == Field::expect ? "100-continue" : "v" + std::to_string(i)));
+    CHECK_FALSE(parser.request().repeated(field));
+  }
+}
+
+TEST_CASE("the further lines of a repeated field are found in order (RFC 9110 §5.3)") {
+  const std::string bytes =
+      "GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"a\"\r\nX: If-None-Match: \"x\"\r\nif-none-match:\"b\" \r\nAccept: "
+      "q\r\n"
+      "IF-NONE-MATCH:\r\n\r\nIf-None-Match: \"next request\"\r\n";
+  RequestParser parser;
+  REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
+  const Request& request = parser.request();
+  CHECK(request.repeated(Field::if_none_match));
+  CHECK_FALSE(request.repeated(Field::accept));
+  const auto first = request.field(Field::if_none_match);
+  REQUIRE(first == "\"a\"");
+  const auto second = request.next_line(Field::if_none_match, *first);
+  REQUIRE(second == "\"b\"");
+  const auto third = request.next_line(Field::if_none_match, *second);
+  REQUIRE(third == "");
+  CHECK_FALSE(request.next_line(Field::if_none_match, *third).has_value());
+}
+
+TEST_CASE("a request follows its bytes to another address") {
+  std::string bytes = "GET /a HTTP/1.1\r\nHost: example.org\r\n\r\n";
+  RequestParser parser;
+  REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
+  Request copy = parser.request();
+  const std::string moved = bytes;
+  bytes.assign(bytes.size(), 'x');
+  copy.rebase(moved.data());
+  CHECK(copy.target() == "/a");
+  CHECK(copy.method_name() == "GET");
+  CHECK(copy.field(Field::host) == "example.org");
+}
+
+}  // namespace
+}  // namespace uringd::http
