@@ -1,0 +1,312 @@
+// Reader: one method per kind of value, in the order of Form::Kind. The variant of slots and the kind of the form are
+// two halves of one row of the schema; that they fit is a programmer's matter, so slot<T>() checks it.
+#include "read_value.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <type_traits>
+
+#include "source_file.hpp"
+#include "spelling.hpp"
+#include "uringd/base/check.hpp"
+#include "uringd/config/listen.hpp"
+#include "uringd/config/nearest.hpp"
+#include "uringd/config/quantity.hpp"
+
+namespace uringd::config {
+namespace {
+
+using Kind = Form::Kind;
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+class Reader {
+ public:
+  Reader(const Form& form, const Slot& slot, std::string_view base_directory, std::vector<Finding>& findings)
+      : form_(form), slot_(slot), base_directory_(base_directory), findings_(findings) {}
+
+  void read(const Value& value) {
+    switch (form_.kind) {
+      case Kind::count: return count(value);
+      case Kind::size: return size(value);
+      case Kind::duration: return duration(value);
+      case Kind::flag: return flag(value);
+      case Kind::word: return word(value);
+      case Kind::listen: return listen(value);
+      case Kind::hosts: return hosts(value);
+      case Kind::path: return path(value);
+      case Kind::file_names: return file_names(value);
+      case Kind::media_types: return media_types(value);
+      case Kind::error_pages: return error_pages(value);
+    }
+  }
+
+ private:
+  template <typename T>
+  T& slot() {
+    T* const* place = std::get_if<T*>(&slot_);
+    CHECK(place != nullptr);
+    return **place;
+  }
+
+  void unexpected(const Value& value, const std::string& hint = {}) {
+    wrong(value.at, describe(value), expected(form_), hint);
+  }
+  void wrong(Position at, const std::string& found, const std::string& what, const std::string& hint = {}) {
+    findings_.push_back({at, "found " + found + "; expected " + what + (hint.empty() ? "" : "; " + hint)});
+  }
+
+  void store_number(std::uint64_t number) {
+    if (auto* const* narrow = std::get_if<std::uint32_t*>(&slot_)) {
+      **narrow = static_cast<std::uint32_t>(number);
+    } else if (auto* const* optional = std::get_if<std::optional<std::uint64_t>*>(&slot_)) {
+      **optional = number;
+    } else {
+      slot<std::uint64_t>() = number;
+    }
+  }
+  [[nodiscard]] bool in_range(std::uint64_t number) const { return number >= form_.least && number <= form_.most; }
+
+  void count(const Value& value) {
+    std::optional<std::int64_t> number;
+    if (const auto* integer = value.as<std::int64_t>()) number = *integer;
+    const auto* text = value.as<std::string>();
+    if (text && value.expanded) {  // workers = "${WORKERS:-2}": a variable cannot be a number in any other way
+      std::int64_t parsed = 0;
+      const auto [rest, error] = std::from_chars(text->data(), text->data() + text->size(), parsed);
+      if (error == std::errc{} && rest == text->data() + text->size()) number = parsed;
+    }
+    if (number && *number >= 0 && in_range(static_cast<std::uint64_t>(*number))) {
+      return store_number(static_cast<std::uint64_t>(*number));
+    }
+    unexpected(value, text && !value.expanded && only(*text, digits) ? "without quotes" : "");
+  }
+
+  void size(const Value& value) {
+    std::optional<std::uint64_t> bytes;
+    if (const auto* integer = value.as<std::int64_t>(); integer && *integer >= 0) {
+      bytes = static_cast<std::uint64_t>(*integer);
+    }
+    if (const auto* text = value.as<std::string>()) {
+      if (word_index(value)) {
+        slot<std::optional<std::uint64_t>>().reset();
+        return;
+      }
+      bytes = parse_size(*text);
+    }
+    if (bytes && in_range(*bytes)) return store_number(*bytes);
+    unexpected(value, bytes || value.as<std::int64_t>() ? "" : R"(units: KB, MB, GB, KiB, MiB, GiB)");
+  }
+
+  void duration(const Value& value) {
+    std::optional<Duration> time;
+    if (const auto* text = value.as<std::string>()) time = parse_duration(*text);
+    if (time && in_range(static_cast<std::uint64_t>(time->count()))) {
+      slot<Duration>() = *time;
+      return;
+    }
+    unexpected(value, time ? "" : R"(units: ms, s, m, h)");
+  }
+
+  void flag(const Value& value) {
+    const std::string text = plain_text(value);
+    if (text != "true" && text != "false") return unexpected(value);
+    slot<bool>() = text == "true";
+  }
+
+  void word(const Value& value) {
+    const auto index = word_index(value);
+    if (!index) return unexpected(value, word_hint(value));
+    std::visit(
+        [&](auto* place) {
+          using T = std::remove_pointer_t<decltype(place)>;
+          if constexpr (std::is_enum_v<T>) {
+            *place = static_cast<T>(*index);
+          } else {
+            CHECK(!"a word is stored in an enumeration");
+          }
+        },
+        slot_);
+  }
+
+  /// The value as TOML would write it; what came out of ${…} may stand for true and false too.
+  static std::string plain_text(const Value& value) {
+    const auto* text = value.as<std::string>();
+    if (text && value.expanded && (*text == "true" || *text == "false")) return *text;
+    return describe(value);
+  }
+
+  [[nodiscard]] std::optional<std::size_t> word_index(const Value& value) const {
+    const auto found = std::ranges::find(form_.words, plain_text(value));
+    if (found == form_.words.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - form_.words.begin());
+  }
+  [[nodiscard]] std::string word_hint(const Value& value) const {
+    if (!value.as<std::string>()) return {};
+    const std::string_view word = nearest(lower(describe(value)), form_.words);
+    return word.empty() ? "" : "did you mean " + std::string(word) + "?";
+  }
+
+  /// Calls `each` for every element of an array, or for the value itself: one string is a list of one.
+  template <typename Each>
+  void elements(const Value& value, Each each) {
+    if (const auto* array = value.as<Array>()) {
+      for (const Value& element : *array) each(element);
+    } else {
+      each(value);
+    }
+  }
+
+  void listen(const Value& value) {
+    std::vector<ListenAddress> addresses;
+    const std::size_t before = findings_.size();
+    elements(value, [&](const Value& element) {
+      auto address = listen_address(element);
+      if (!address) return;
+      const auto same = [&](const ListenAddress& other) { return other.text == address->text; };
+      if (std::ranges::any_of(addresses, same)) {
+        return wrong(element.at, describe(std::string_view(address->text)) + " twice", "each address once");
+      }
+      addresses.push_back(std::move(*address));
+    });
+    if (addresses.empty() && findings_.size() == before) wrong(value.at, "an empty array", "at least one address");
+    if (!addresses.empty()) slot<std::vector<ListenAddress>>() = std::move(addresses);
+  }
+
+  std::optional<ListenAddress> listen_address(const Value& value) {
+    const auto* table = value.as<Table>();
+    if (!table) return address_text(value);
+    std::optional<ListenAddress> address;
+    int backlog = default_backlog;
+    bool named = false;
+    for (const Entry& entry : *table) {
+      if (entry.key == "address") {
+        named = true;
+        address = address_text(entry.value);
+      } else if (entry.key == "backlog") {
+        const auto* number = entry.value.as<std::int64_t>();
+        if (number && *number >= 1 && *number <= 65535) {
+          backlog = static_cast<int>(*number);
+        } else {
+          wrong(entry.value.at, "backlog = " + describe(entry.value), "a whole number from 1 to 65535");
+        }
+      } else {
+        constexpr std::string_view known[] = {"address", "backlog"};
+        const std::string_view close = nearest(entry.key, known);
+        findings_.push_back({entry.at, describe(std::string_view(entry.key)) + ": unknown key; " +
+                                           (close.empty() ? "expected address or backlog"
+                                                          : "did you mean " + std::string(close) + "?")});
+      }
+    }
+    if (!named) wrong(value.at, "a table without address", R"({ address = ":8080", backlog = 4096 })");
+    if (address) address->backlog = backlog;
+    return address;
+  }
+
+  std::optional<ListenAddress> address_text(const Value& value) {
+    const auto* text = value.as<std::string>();
+    if (!text) {
+      wrong(value.at, describe(value), R"(an address such as "127.0.0.1:8080")");
+      return std::nullopt;
+    }
+    auto address = parse_listen_address(*text, base_directory_);
+    if (address) return std::move(*address);
+    findings_.push_back({value.at, "found " + describe(value) + "; " + address.error().message});
+    return std::nullopt;
+  }
+
+  void hosts(const Value& value) {
+    std::vector<std::string> names;
+    elements(value, [&](const Value& element) {
+      const auto* text = element.as<std::string>();
+      std::string host = text ? lower(*text) : "";
+      if (host.size() > 1 && host.ends_with('.')) host.pop_back();  // "example.com." names the same host
+      if (is_host(host)) {
+        names.push_back(std::move(host));
+      } else {
+        wrong(element.at, describe(element), R"(a host name without port, such as "example.com", or "*")",
+              text && std::ranges::any_of(*text, [](char byte) { return static_cast<signed char>(byte) < 0; })
+                  ? "names beyond ASCII in their xn-- form"
+                  : "");
+      }
+    });
+    if (value.as<Array>() && value.as<Array>()->empty()) wrong(value.at, "an empty array", "at least one host");
+    slot<std::vector<std::string>>() = std::move(names);
+  }
+
+  void path(const Value& value) {
+    const auto* text = value.as<std::string>();
+    if (!text || text->empty() || text->contains('\0')) return unexpected(value);
+    slot<std::string>() = resolve_path(base_directory_, *text);
+  }
+
+  void file_names(const Value& value) {
+    std::vector<std::string> names;
+    elements(value, [&](const Value& element) {
+      const auto* text = element.as<std::string>();
+      if (!text || !is_file_name(*text)) return wrong(element.at, describe(element), "a file name without slashes");
+      names.push_back(*text);
+    });
+    slot<std::vector<std::string>>() = std::move(names);
+  }
+
+  /// Calls `each(entry, text)` for the entries of a table of strings.
+  template <typename Each>
+  void entries(const Value& value, Each each) {
+    const auto* table = value.as<Table>();
+    if (!table) return unexpected(value);
+    for (const Entry& entry : *table) {
+      if (const auto* text = entry.value.as<std::string>()) {
+        each(entry, *text);
+      } else {
+        wrong(entry.value.at, describe(std::string_view(entry.key)) + " = " + describe(entry.value), "a string");
+      }
+    }
+  }
+  static void put(Pairs& pairs, std::string key, std::string text) {
+    const auto same = std::ranges::find(pairs, key, &Pairs::value_type::first);
+    if (same != pairs.end()) {
+      same->second = std::move(text);
+    } else {
+      pairs.emplace_back(std::move(key), std::move(text));
+    }
+  }
+
+  void media_types(const Value& value) {
+    entries(value, [&](const Entry& entry, const std::string& type) {
+      const std::string_view name = std::string_view(entry.key).substr(entry.key.starts_with('.') ? 1 : 0);
+      if (name.size() == entry.key.size() || !is_file_name(name) || name.contains('.')) {
+        return wrong(entry.at, describe(std::string_view(entry.key)), R"(an extension with its dot, such as ".foo")");
+      }
+      if (!is_media_type(type)) {
+        return wrong(entry.value.at, describe(entry.value), R"(a media type such as "application/x-foo")");
+      }
+      put(slot<Pairs>(), lower(entry.key), type);
+    });
+  }
+
+  void error_pages(const Value& value) {
+    entries(value, [&](const Entry& entry, const std::string& page) {
+      if (!is_error_status(entry.key)) {
+        return wrong(entry.at, describe(std::string_view(entry.key)), R"(a status from 400 to 599, "4xx" or "5xx")");
+      }
+      if (!is_page_path(page)) {
+        return wrong(entry.value.at, describe(entry.value), R"(a file's path below root, such as "/404.html")");
+      }
+      put(slot<Pairs>(), entry.key, page);
+    });
+  }
+
+  const Form& form_;
+  const Slot& slot_;
+  std::string_view base_directory_;
+  std::vector<Finding>& findings_;
+};
+
+}  // namespace
+
+void read_value(const Form& form, const Value& value, const Slot& slot, std::string_view base_directory,
+                std::vector<Finding>& findings) {
+  Reader(form, slot, base_directory, findings).read(value);
+}
+
+}  // namespace uringd::config

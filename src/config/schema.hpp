@@ -1,0 +1,62 @@
+// Schema: what keys exist. One row of one table is all there is to say about a key: path, default, what it takes,
+// whether a change needs a restart, its meaning and where it is stored. Parsing, checking, --print-config,
+// config.toml and README's reference are derived from the rows; a new key is a new row (and a member of Config).
+// Constant data; any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "uringd/config/config.hpp"
+
+namespace uringd::config {
+
+/// What a key takes. Bounds are inclusive and in the unit of the kind (count, bytes, ms).
+struct Form {
+  enum class Kind { count, size, duration, flag, word, listen, hosts, path, file_names, media_types, error_pages };
+  Kind kind;
+  std::uint64_t least = 0;
+  std::uint64_t most = 0;
+  /// TOML texts taken as they stand, in the order of the enumeration they are stored in (size: "auto" = nothing).
+  std::span<const std::string_view> words = {};
+
+  /// Kinds that are tables with free keys; their entries add up instead of replacing each other.
+  [[nodiscard]] bool is_table() const { return kind == Kind::media_types || kind == Kind::error_pages; }
+};
+
+/// Where a value is stored.
+using Slot = std::variant<std::uint32_t*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*, bool*, Pin*,
+                          Symlinks*, LogLevel*, std::string*, std::vector<std::string>*, std::vector<ListenAddress>*,
+                          std::vector<std::pair<std::string, std::string>>*>;
+
+enum class Change { reload, restart };  // what it takes for a new value to have its effect
+/// For Key::shipped: the shipped config.toml shows the key commented out, with its default.
+inline constexpr std::string_view as_default;
+
+struct Key {
+  std::string_view path;          // "server.workers"; "site.root" exists once per [[site]]; "types" is a table
+  std::string_view default_text;  // TOML, read through the same door as a file's value
+  Form form;
+  Change change;
+  std::string_view shipped;  // what the shipped config.toml sets it to, for the sample site
+  std::string_view meaning;  // one line, no full stop at its end
+  Slot (*slot)(Config&, Site&);
+
+  [[nodiscard]] std::string_view section() const;  // "server"; empty for "types"
+  [[nodiscard]] std::string_view name() const;     // "workers"
+  [[nodiscard]] bool in_site() const { return section() == "site"; }
+};
+
+/// A line of explanation above a section in config.toml.
+struct SectionNote {
+  std::string_view section;
+  std::string_view note;
+};
+
+/// All keys, those of one section side by side, sites last.
+std::span<const Key> schema();
+std::span<const SectionNote> section_notes();
+
+}  // namespace uringd::config

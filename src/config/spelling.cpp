@@ -1,0 +1,69 @@
+// What may be written where. Bounds are those of DNS (253), of file names (255) and of RFC 6838.
+#include "spelling.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+namespace uringd::config {
+namespace {
+
+constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+}  // namespace
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& byte : out) {
+    if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte - 'A' + 'a');
+  }
+  return out;
+}
+
+bool only(std::string_view text, std::string_view allowed) {
+  return text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+// A media type goes into a header of every answer: nothing that could end the line or start another field.
+bool is_media_type(std::string_view text) {
+  constexpr std::string_view marks = "!#$&^_.+-";
+  const auto is_token = [&](std::string_view token) {
+    return !token.empty() &&
+           only(token, std::string(letters) + std::string(digits) + std::string(marks));  // RFC 6838 §4.2
+  };
+  const std::string_view essence = text.substr(0, text.find(';'));
+  const std::size_t slash = essence.find('/');
+  if (slash == essence.npos || !is_token(essence.substr(0, slash)) || !is_token(essence.substr(slash + 1))) {
+    return false;
+  }
+  return std::ranges::all_of(text, [](char byte) { return byte >= 0x20 && byte < 0x7f; });
+}
+
+bool is_host(std::string_view host) {
+  if (host == "*") return true;
+  if (host.starts_with('[') && host.ends_with(']') && host.size() > 2) {
+    in6_addr ignored{};
+    return ::inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &ignored) == 1;
+  }
+  if (host.starts_with("*.")) host.remove_prefix(2);
+  return !host.empty() && host.size() <= 253 && !host.starts_with('.') && !host.contains("..") &&
+         only(host, std::string(letters) + std::string(digits) + "-_.");
+}
+
+bool is_file_name(std::string_view name) {
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." && !name.contains('/') &&
+         !name.contains('\0');
+}
+
+bool is_error_status(std::string_view status) {
+  return status.size() == 3 && (status[0] == '4' || status[0] == '5') &&
+         (status.substr(1) == "xx" || only(status.substr(1), digits));
+}
+
+bool is_page_path(std::string_view path) {
+  if (!path.starts_with('/') || path.ends_with('/') || path.contains('\0')) return false;
+  return !(std::string(path) + '/').contains("/../");
+}
+
+}  // namespace uringd::config

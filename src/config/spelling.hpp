@@ -1,0 +1,33 @@
+// spelling: which texts may stand for a host, a media type, a file name, a status, a page. Pure predicates; what they
+// refuse would end a header early, leave root or never match a request.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace uringd::config {
+
+inline constexpr std::string_view digits = "0123456789";
+
+/// ASCII letters in lower case, other bytes as they are.
+std::string lower(std::string_view text);
+
+/// Whether every byte of `text` is one of `allowed`; true for an empty text.
+bool only(std::string_view text, std::string_view allowed);
+
+/// "text/html; charset=utf-8": RFC 6838 §4.2 names, then visible ASCII.
+bool is_media_type(std::string_view text);
+
+/// "*", "*.example.com", "example.com" or "[::1]", without port, in lower case.
+bool is_host(std::string_view host);
+
+/// One component of a path, neither "." nor "..".
+bool is_file_name(std::string_view name);
+
+/// "404" or "5xx".
+bool is_error_status(std::string_view status);
+
+/// A file's path below root, "/404.html", without "..".
+bool is_page_path(std::string_view path);
+
+}  // namespace uringd::config

@@ -1,0 +1,178 @@
+// Printed texts: what --print-config prints loads to the same configuration, and the files of the repository that are
+// generated from the schema are up to date.
+#include "uringd/config/print.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "document.hpp"
+#include "readme_section.hpp"
+#include "temporary_directory.hpp"
+
+using namespace uringd::config;
+
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The printed form without the comments that say where values came from: equal texts are equal configurations.
+std::string values_of(const Loaded& loaded) {
+  Loaded plain = loaded;
+  plain.origins.clear();
+  return print_config(plain);
+}
+
+Loaded load_ok(const std::string& text, const std::string& name, const Sources& sources = {}) {
+  auto loaded = load_text(text, name, sources);
+  if (!loaded) {
+    for (const Problem& problem : loaded.error()) MESSAGE(to_line(problem));
+  }
+  REQUIRE(loaded.has_value());
+  return *loaded;
+}
+
+const char* const unusual = R"(
+[server]
+listen = [":8080", { address = "[::1]:81", backlog = 7 }, "unix:run/$${X}.sock"]
+workers = 3
+pin = false
+drain_timeout = "1500ms"
+[limits]
+connections = 17
+header_size = 5000
+header_timeout = "11ms"
+body_size = 0
+body_timeout = "2h"
+idle_timeout = "90s"
+send_timeout = "61s"
+requests_per_connection = 1000000000
+[disk]
+queue_size = 65536
+timeout = "1m"
+kernel_threads = 9
+stream_size = "1MB"
+stream_memory = "3GB"
+[cache]
+size = "10GiB"
+max_file_size = "1MiB"
+stale_after = "0s"
+[log]
+level = "error"
+[types]
+".a" = "x/y"
+".b#" = "text/plain; charset=\"utf-8\""
+[[site]]
+hosts = ["a.example", "*.b.example"]
+root = "/"
+index = ["i \"q\".html", "$${HOME}"]
+error_pages = { 404 = "/tmp x", "5xx" = "/é" }
+symlinks = "never"
+hidden = true
+[[site]]
+root = "/tmp"
+index = []
+)";
+
+}  // namespace
+
+TEST_CASE("a printed configuration loads to the same configuration") {
+  const Loaded first = load_ok(unusual, "config.toml");
+  const Loaded second = load_ok(print_config(first), "printed.toml");
+  CHECK(values_of(first) == values_of(second));
+  CHECK(second.config->server.listen[2].text == "unix:run/${X}.sock");
+  CHECK(second.config->server.listen[1].backlog == 7);
+  CHECK(second.config->sites[0].index[1] == "${HOME}");
+  CHECK(second.config->types.size() == 2);
+  CHECK(second.config->limits.header_size_bytes == 5000);
+  CHECK(second.config->cache.size_bytes == first.config->cache.size_bytes);
+}
+
+TEST_CASE("each printed key says where its value came from") {
+  Sources sources;
+  sources.sets = {{"server.workers", "2"}};
+  const std::string text =
+      print_config(load_ok("[log]\nlevel = \"warn\"\n[[site]]\nroot = \"/\"\n", "c.toml", sources));
+  std::istringstream lines(text);
+  std::size_t keys = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line.starts_with('[')) continue;
+    CAPTURE(line);
+    ++keys;
+    const std::string origin = line.substr(line.rfind("  # ") + 4);
+    const std::string key = line.substr(0, line.find(' '));
+    CHECK(origin == (key == "workers" ? "--set server.workers"
+                     : key == "level" ? "c.toml:2:1"
+                     : key == "root"  ? "c.toml:4:1"
+                                      : "default"));
+  }
+  CHECK(keys == 27);
+}
+
+// What the shipped file sets beside the defaults: the sample site's own page for 404.
+constexpr const char* sample_site = "[[site]]\nerror_pages = { 404 = \"/404.html\" }\n";
+
+TEST_CASE("the shipped configuration has at most 15 live lines and means the defaults, and the sample site's 404") {
+  const TemporaryDirectory temporary;
+  temporary.directory("www");
+  const std::string text = commented_template();
+  std::istringstream lines(text);
+  std::size_t live = 0;
+  for (std::string line; std::getline(lines, line);) {
+    CHECK(line.size() <= 120);
+    if (!line.empty() && !line.starts_with('#')) ++live;
+  }
+  CHECK(live <= 15);
+  const std::string name = temporary.path("config.toml");
+  CHECK(values_of(load_ok(text, name)) == values_of(load_ok(sample_site, name)));
+}
+
+TEST_CASE("removing every # before a key changes nothing but a missing include") {
+  const TemporaryDirectory temporary;
+  temporary.directory("www");
+  std::string uncommented;
+  std::istringstream lines(commented_template());
+  std::size_t keys = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    keys += key ? 1 : 0;
+    uncommented += (key ? line.substr(1) : line) + "\n";
+  }
+  CHECK(keys > 20);
+  const std::string name = temporary.path("config.toml");
+  CHECK(values_of(load_ok(uncommented, name)) == values_of(load_ok(sample_site, name)));
+}
+
+TEST_CASE("the repository's config.toml is what the schema prints (refresh: config_docs refresh ROOT)") {
+  CHECK(read_file(SOURCE_ROOT "/config.toml") == commented_template());
+}
+
+TEST_CASE("README's reference is what the schema prints (refresh: config_docs refresh ROOT)") {
+  const std::string readme = read_file(SOURCE_ROOT "/README.md");
+  const auto section = find_reference_section(readme);
+  REQUIRE(section.has_value());
+  CHECK(readme.substr(section->first, section->second) == reference_section_text());
+}
+
+TEST_CASE("the reference has one row of four cells for every key") {
+  const std::string text = reference_markdown();
+  std::istringstream lines(text);
+  std::size_t rows = 0;
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    std::size_t bars = 0;
+    for (std::size_t index = 0; index < line.size(); ++index) {
+      if (line[index] == '|' && (index == 0 || line[index - 1] != '\\')) ++bars;
+    }
+    CHECK(bars == 5);
+    ++rows;
+  }
+  CHECK(rows == 2 + 28);
+  CHECK(text.contains("| `limits.header_size` | `\"16KiB\"` | a size from \"1KiB\" to \"1MiB\" |"));
+}
