@@ -1,0 +1,124 @@
+// Entry: one small file as it is sent: head and body contiguous in one allocation, ready for one SEND. Belongs to one
+// worker; counted references, not atomic: the cache holds one while the entry is linked, every response that is being
+// sent holds one more (a pin), so dropping an entry never takes bytes from a send.
+//
+//   [Entry][path NUL][… free …][head][body]      the head is written last, right against the body
+//
+// The head is that of "HTTP/1.1 200" with a persistent connection. Its Date is patched in place, but only while no send
+// reads it: see date_current().
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "uringd/base/list.hpp"
+#include "uringd/cache/etag.hpp"
+#include "uringd/cache/key.hpp"
+
+namespace uringd::cache {
+
+class Entry;
+
+/// A counted reference to an entry.
+class EntryRef {
+ public:
+  EntryRef() = default;
+  explicit EntryRef(Entry* entry);  // adds a reference
+  EntryRef(EntryRef&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+  EntryRef& operator=(EntryRef&& other) noexcept {
+    std::swap(entry_, other.entry_);
+    return *this;
+  }
+  EntryRef(const EntryRef& other) : EntryRef(other.entry_) {}
+  EntryRef& operator=(const EntryRef&) = delete;
+  ~EntryRef() { reset(); }
+
+  void reset();
+  explicit operator bool() const { return entry_ != nullptr; }
+  Entry* operator->() const { return entry_; }
+  Entry& operator*() const { return *entry_; }
+
+ private:
+  Entry* entry_ = nullptr;
+};
+
+/// What an entry says about its bytes, beside them.
+struct EntryFacts {
+  std::string_view content_type;  // outlives the entry (a table or the configuration snapshot)
+  int64_t modified_s = 0;
+  bool has_modified = false;  // false: no Last-Modified (RFC 9110 §8.8.2.1)
+};
+
+class Entry : public Link<Entry> {
+ public:
+  static constexpr size_t head_room_bytes = 512;
+
+  /// Memory for `body_bytes` and a head, or nothing where there is no memory. The body is to be filled by the caller.
+  /// `account`, which outlives the entry, holds its charge for as long as it lives.
+  static EntryRef make(const Key& key, size_t body_bytes, size_t* account = nullptr);
+
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+  /// Where the body is read to, before seal().
+  [[nodiscard]] std::span<char> body_memory() { return {body_, body_bytes_}; }
+  /// Hashes the body, writes the head: from now on the entry does not change but for its Date. False when the head does
+  /// not fit in head_room_bytes (a media type of the configuration may be long).
+  [[nodiscard]] bool seal(const EntryFacts& facts, int64_t now_s, uint64_t now_ms);
+
+  [[nodiscard]] Key key() const { return {site_, {path(), path_bytes_}, hash_}; }
+  [[nodiscard]] std::span<const char> head() const { return {body_ - head_bytes_, head_bytes_}; }
+  [[nodiscard]] std::span<const char> body() const { return {body_, body_bytes_}; }
+  [[nodiscard]] std::span<const char> head_and_body() const { return {body_ - head_bytes_, head_bytes_ + body_bytes_}; }
+  [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
+  [[nodiscard]] const EntryFacts& facts() const { return facts_; }
+  /// Bytes that this entry takes of the cache's budget: its whole allocation.
+  [[nodiscard]] size_t charge() const { return allocation_bytes_; }
+  /// When its bytes were last seen to be the file's.
+  [[nodiscard]] uint64_t looked_at_ms() const { return looked_at_ms_; }
+  /// Responses that are being sent from it right now.
+  [[nodiscard]] uint32_t pins() const { return references_ - (in_cache_ ? 1 : 0); }
+
+  /// True when the head says `now_s`, after writing it where no send reads the head; false: the caller sends a copy.
+  [[nodiscard]] bool date_current(int64_t now_s, std::string_view date) {
+    if (date_s_ == now_s) [[likely]]
+      return true;
+    return patch_date(now_s, date);
+  }
+
+ private:
+  friend class EntryRef;
+  friend class Cache;
+  Entry() = default;
+  ~Entry() = default;
+  [[nodiscard]] const char* path() const { return reinterpret_cast<const char*>(this + 1); }
+  bool patch_date(int64_t now_s, std::string_view date);
+  void destroy();
+
+  char* body_ = nullptr;
+  size_t body_bytes_ = 0;
+  size_t allocation_bytes_ = 0;
+  size_t* account_ = nullptr;
+  uint64_t hash_ = 0;
+  uint64_t looked_at_ms_ = 0;
+  int64_t date_s_ = 0;
+  Entry* next_in_bucket_ = nullptr;
+  EntryFacts facts_;
+  uint32_t site_ = 0;
+  uint32_t path_bytes_ = 0;
+  uint32_t head_bytes_ = 0;
+  uint32_t references_ = 0;
+  bool in_cache_ = false;
+  char etag_[etag_bytes] = {};
+};
+
+inline EntryRef::EntryRef(Entry* entry) : entry_(entry) {
+  if (entry_) ++entry_->references_;
+}
+inline void EntryRef::reset() {
+  if (Entry* entry = std::exchange(entry_, nullptr); entry && --entry->references_ == 0) entry->destroy();
+}
+
+}  // namespace uringd::cache

@@ -1,0 +1,95 @@
+// The making of entries: one allocation, the hash that is the entity tag, the head in front of the body.
+#include "uringd/cache/entry.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "uringd/base/check.hpp"
+#include "uringd/cache/etag.hpp"
+#include "uringd/http/date.hpp"
+#include "uringd/http/reply_head.hpp"
+
+namespace uringd::cache {
+
+Key make_key(uint32_t site, std::string_view path, uint64_t seed) {
+  return {site, path, XXH3_64bits_withSeed(path.data(), path.size(), seed + site)};
+}
+
+void write_etag(std::span<const char> bytes, std::span<char, etag_bytes> out) {
+  static constexpr char digits[] = "0123456789abcdef";
+  XXH128_canonical_t hash;
+  XXH128_canonicalFromHash(&hash, XXH3_128bits(bytes.data(), bytes.size()));
+  char* place = out.data();
+  *place++ = '"';
+  for (unsigned char byte : hash.digest) {
+    *place++ = digits[byte >> 4];
+    *place++ = digits[byte & 15];
+  }
+  *place = '"';
+}
+
+EntryRef Entry::make(const Key& key, size_t body_bytes, size_t* account) {
+  const size_t bytes = sizeof(Entry) + key.path.size() + 1 + head_room_bytes + body_bytes;
+  void* memory = std::malloc(bytes);
+  if (!memory) return {};
+  auto* entry = new (memory) Entry;
+  entry->allocation_bytes_ = bytes;
+  entry->account_ = account;
+  if (account) *account += bytes;
+  entry->site_ = key.site;
+  entry->hash_ = key.hash;
+  entry->path_bytes_ = static_cast<uint32_t>(key.path.size());
+  char* path = reinterpret_cast<char*>(entry + 1);
+  std::memcpy(path, key.path.data(), key.path.size());
+  path[key.path.size()] = '\0';
+  entry->body_ = path + key.path.size() + 1 + head_room_bytes;
+  entry->body_bytes_ = body_bytes;
+  return EntryRef(entry);
+}
+
+bool Entry::seal(const EntryFacts& facts, int64_t now_s, uint64_t now_ms) {
+  CHECK(head_bytes_ == 0);
+  write_etag({body_, body_bytes_}, etag_);
+  facts_ = facts;
+  char date[29];
+  char modified[29];
+  http::format_date(now_s, date);
+  http::format_date(facts.modified_s, modified);
+  http::ReplyHead head{};
+  head.status = 200;
+  head.date = {date, sizeof date};
+  head.content_type = facts.content_type;
+  head.content_length = body_bytes_;
+  head.etag = etag();
+  if (facts.has_modified) head.last_modified = {modified, sizeof modified};
+  head.accept_ranges = true;
+  char text[head_room_bytes];
+  const size_t size = http::compose_head(head, text);
+  if (size == 0) return false;
+  std::memcpy(body_ - size, text, size);
+  head_bytes_ = static_cast<uint32_t>(size);
+  date_s_ = now_s;
+  looked_at_ms_ = now_ms;
+  return true;
+}
+
+bool Entry::patch_date(int64_t now_s, std::string_view date) {
+  if (pins() > 0) return false;
+  std::memcpy(body_ - head_bytes_ + http::date_offset(200), date.data(), date.size());
+  date_s_ = now_s;
+  return true;
+}
+
+void Entry::destroy() {
+  CHECK(references_ == 0);
+  CHECK(!in_cache_);
+  if (account_) *account_ -= allocation_bytes_;
+  this->~Entry();
+  std::free(this);
+}
+
+}  // namespace uringd::cache

@@ -1,0 +1,181 @@
+// Entry: what seal() writes, to the byte; whose memory it is; when its Date may be patched.
+#include "uringd/cache/entry.hpp"
+
+#include <cstdio>
+#include <string>
+
+#include "allocations.hpp"
+#include "make_entry.hpp"
+#include "uringd/cache/cache.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "../death.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace uringd::cache;
+using namespace uringd::cache::testing;
+using uringd::testing::dies_of;
+using uringd::testing::heap;
+
+namespace {
+
+std::string hex_of_hash(std::string_view body) {
+  const XXH128_hash_t hash = XXH3_128bits(body.data(), body.size());
+  char text[40];
+  std::snprintf(text, sizeof text, "\"%016llx%016llx\"", static_cast<unsigned long long>(hash.high64),
+                static_cast<unsigned long long>(hash.low64));
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a sealed entry's head is that of a whole 200 on a persistent connection, to the byte") {
+  const std::string body = "<p>hello";
+  EntryRef entry = sealed(make_key(3, "/a.html", 1), body);
+  REQUIRE(entry);
+  std::string expected_head =
+      "HTTP/1.1 200 OK\r\nServer: uringd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+      "Content-Type: text/html; charset=utf-8\r\nContent-Length: 8\r\n"
+      "ETag: $\r\n"
+      "Last-Modified: Sun, 06 Nov 1994 08:36:40 GMT\r\nAccept-Ranges: bytes\r\n\r\n";
+  expected_head.replace(expected_head.find('$'), 1, hex_of_hash(body));
+  CHECK(text_of(entry->head()) == expected_head);
+  CHECK(text_of(entry->body()) == body);
+}
+
+TEST_CASE("an entry without a trustworthy time says no Last-Modified (RFC 9110 §8.8.2.1)") {
+  EntryRef entry = sealed(make_key(0, "/a", 1), "x", {"text/plain", 784'111'000, false});
+  REQUIRE(entry);
+  CHECK(text_of(entry->head()).find("Last-Modified") == std::string::npos);
+  CHECK(text_of(entry->head()).ends_with("Accept-Ranges: bytes\r\n\r\n"));
+}
+
+TEST_CASE("the entity tag is the quoted XXH3-128 of the body and of nothing else (RFC 9110 §8.8.3)") {
+  for (size_t size : {0, 1, 3, 4, 8, 9, 16, 17, 128, 129, 240, 241, 1024, 65536}) {
+    CAPTURE(size);
+    std::string body(size, '\0');
+    for (size_t place = 0; place < size; ++place) body[place] = static_cast<char>(place * 31 + size);
+    EntryRef entry = sealed(make_key(0, "/a", 1), body);
+    CHECK(entry->etag() == hex_of_hash(body));
+    EntryRef other = sealed(make_key(7, "/other/name", 2), body, {"text/plain", 1, false});
+    CHECK(other->etag() == entry->etag());
+  }
+  CHECK(sealed(make_key(0, "/a", 1), "")->etag() == "\"99aa06d3014798d86001c324468d497f\"");
+  CHECK(sealed(make_key(0, "/a", 1), "ab")->etag() != sealed(make_key(0, "/a", 1), "ba")->etag());
+}
+
+TEST_CASE("head and body lie against each other, ready for one send") {
+  for (size_t size : {0, 1, 4096}) {
+    CAPTURE(size);
+    EntryRef entry = sealed(make_key(0, "/a", 1), std::string(size, 'b'));
+    CHECK(entry->head().data() + entry->head().size() == entry->body().data());
+    CHECK(entry->head_and_body().data() == entry->head().data());
+    CHECK(entry->head_and_body().size() == entry->head().size() + size);
+    CHECK(text_of(entry->head_and_body()) == text_of(entry->head()) + std::string(size, 'b'));
+  }
+}
+
+TEST_CASE("a media type too long for the head's room is refused, one that just fits is not") {
+  const EntryRef plain = sealed(make_key(0, "/a", 1), "x", {"t/p", 784'111'000, true});
+  const size_t longest = 3 + Entry::head_room_bytes - plain->head().size();
+  const std::string fits(longest, 't');
+  const std::string too_long(longest + 1, 't');
+  EntryRef full = sealed(make_key(0, "/a", 1), "x", {fits, 784'111'000, true});
+  REQUIRE(full);
+  CHECK(full->head().size() == Entry::head_room_bytes);
+  CHECK(full->key().path == "/a");
+  CHECK_FALSE(sealed(make_key(0, "/a", 1), "x", {too_long, 784'111'000, true}));
+}
+
+TEST_CASE("an entry is sealed once") {
+  CHECK(dies_of("head_bytes_ == 0", [] {
+    EntryRef entry = sealed(make_key(0, "/a", 1), "x");
+    static_cast<void>(entry->seal(html_facts, sealed_s, 0));
+  }));
+}
+
+TEST_CASE("an entry keeps its own copy of its key, its facts and the time of its look") {
+  std::string path = "/some/path";
+  const Key key = make_key(9, path, 5);
+  EntryRef entry = sealed(key, "x");
+  path.assign(path.size(), '#');
+  CHECK(entry->key().path == "/some/path");
+  CHECK(entry->key().site == 9);
+  CHECK(entry->key().hash == key.hash);
+  CHECK(entry->facts().modified_s == 784'111'000);
+  CHECK(entry->facts().has_modified);
+  CHECK(entry->looked_at_ms() == 1000);
+}
+
+TEST_CASE("an entry is one allocation, which it charges whole and frees with its last reference") {
+  const Key key = make_key(0, "/a/long/enough/path", 1);
+  const size_t taken = heap().taken;
+  const size_t freed = heap().freed;
+  EntryRef first = Entry::make(key, 1000);
+  CHECK(heap().taken == taken + 1);
+  CHECK(first->charge() >= sizeof(Entry) + key.path.size() + Entry::head_room_bytes + 1000);
+  CHECK(first->charge() <= sizeof(Entry) + key.path.size() + Entry::head_room_bytes + 1000 + 16);
+  EntryRef second = first;
+  CHECK(first->pins() == 2);
+  EntryRef third = std::move(second);
+  CHECK(first->pins() == 2);
+  first.reset();
+  CHECK(third->pins() == 1);
+  CHECK(heap().freed == freed);
+  third.reset();
+  CHECK(heap().freed == freed + 1);
+}
+
+TEST_CASE("in the second of its Date an entry needs no patch, pinned or not") {
+  EntryRef entry = sealed(make_key(0, "/a", 1), "x");
+  CHECK(entry->date_current(sealed_s, "never read: 29 bytes of it...."));
+  CHECK(text_of(entry->head()).find(sealed_date) != std::string::npos);
+}
+
+TEST_CASE("the Date of an entry that nobody sends is patched in place, and nothing else of its bytes") {
+  Cache cache(1 << 20);
+  const Key key = make_key(0, "/a", 1);
+  cache.insert(sealed(key, "body"));
+  Entry* entry = cache.find(key);
+  REQUIRE(entry);
+  std::string expected = text_of(entry->head_and_body());
+  REQUIRE(entry->pins() == 0);
+  CHECK(entry->date_current(sealed_s + 1, next_date));
+  expected.replace(expected.find(sealed_date), sealed_date.size(), next_date);
+  CHECK(text_of(entry->head_and_body()) == expected);
+}
+
+TEST_CASE("the Date of an entry that is being sent stays, and is patched once the send is done") {
+  Cache cache(1 << 20);
+  const Key key = make_key(0, "/a", 1);
+  cache.insert(sealed(key, "body"));
+  Entry* entry = cache.find(key);
+  const std::string before = text_of(entry->head_and_body());
+  EntryRef pin(entry);
+  CHECK_FALSE(entry->date_current(sealed_s + 1, next_date));
+  CHECK(text_of(entry->head_and_body()) == before);
+  pin.reset();
+  CHECK(entry->date_current(sealed_s + 1, next_date));
+  CHECK(text_of(entry->head()).find(next_date) != std::string::npos);
+}
+
+TEST_CASE("a clock set back is a different second, and is patched too") {
+  Cache cache(1 << 20);
+  const Key key = make_key(0, "/a", 1);
+  cache.insert(sealed(key, "body"));
+  Entry* entry = cache.find(key);
+  CHECK(entry->date_current(sealed_s + 1, next_date));
+  CHECK(entry->date_current(sealed_s, sealed_date));
+  CHECK(text_of(entry->head()).find(sealed_date) != std::string::npos);
+}
+
+TEST_CASE("the hash of a key depends on path, site and seed") {
+  const uint64_t hash = make_key(1, "/a", 7).hash;
+  CHECK(make_key(1, "/a", 7).hash == hash);
+  CHECK(make_key(1, "/b", 7).hash != hash);
+  CHECK(make_key(2, "/a", 7).hash != hash);
+  CHECK(make_key(1, "/a", 99).hash != hash);
+}
