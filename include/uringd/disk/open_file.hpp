@@ -1,0 +1,65 @@
+// OpenFile: one descriptor of a file that is streamed, with the attributes it had when it was opened and the validators
+// made of them. Shared by the streams of one worker that came by the same fetch (reads carry their own offsets);
+// counted references, not atomic; the last one queues the close on the ring.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "uringd/uring/ring.hpp"
+
+namespace uringd::disk {
+
+class OpenFile {
+ public:
+  /// Takes the descriptor over. `content_type` outlives the file.
+  OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, std::string_view content_type);
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() { ring_.close_file(descriptor_); }
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] const uring::Attributes& attributes() const { return attributes_; }
+  [[nodiscard]] std::string_view content_type() const { return content_type_; }
+  /// Strong: a hash of size, mtime and ctime (ns) and inode of the descriptor that is read.
+  [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
+  /// True when the file's attributes are still those it was opened with.
+  [[nodiscard]] bool held_still() const;
+
+ private:
+  friend class OpenFileRef;
+  uring::Ring& ring_;
+  int descriptor_;
+  uint32_t references_ = 0;
+  uring::Attributes attributes_;
+  std::string_view content_type_;
+  char etag_[34];
+};
+
+class OpenFileRef {
+ public:
+  OpenFileRef() = default;
+  explicit OpenFileRef(OpenFile* file) : file_(file) {
+    if (file_) ++file_->references_;
+  }
+  OpenFileRef(const OpenFileRef& other) : OpenFileRef(other.file_) {}
+  OpenFileRef(OpenFileRef&& other) noexcept : file_(std::exchange(other.file_, nullptr)) {}
+  OpenFileRef& operator=(OpenFileRef other) noexcept {
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~OpenFileRef() { reset(); }
+
+  void reset() {
+    if (OpenFile* file = std::exchange(file_, nullptr); file && --file->references_ == 0) delete file;
+  }
+  explicit operator bool() const { return file_ != nullptr; }
+  OpenFile* operator->() const { return file_; }
+  OpenFile& operator*() const { return *file_; }
+
+ private:
+  OpenFile* file_ = nullptr;
+};
+
+}  // namespace uringd::disk
