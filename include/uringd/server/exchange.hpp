@@ -1,0 +1,23 @@
+// Exchange: one request and its response, as logs, metrics and Server-Timing will want to know it: what it was, what
+// came of it, and when each phase was reached (monotonic ns; 0: the phase did not happen, as open and read on a cache
+// hit). A connection has one at a time; it is plain data.
+#pragma once
+
+#include <cstdint>
+
+namespace uringd::server {
+
+enum class CacheResult : uint8_t { none, hit, miss };
+
+struct Exchange {
+  uint64_t accepted_ns = 0;  // the first byte of the request was received
+  uint64_t parsed_ns = 0;    // its head was complete
+  uint64_t opened_ns = 0;    // the file was open
+  uint64_t read_ns = 0;      // its (first) bytes were read
+  uint64_t sent_ns = 0;      // the kernel took the last byte of the response
+  uint64_t body_bytes = 0;   // that the response was to have
+  uint16_t status = 0;
+  CacheResult cache = CacheResult::none;
+};
+
+}  // namespace uringd::server

@@ -1,0 +1,131 @@
+// Connection: one client's socket and its requests, answered in order. Lives in a slot of its worker's slab; everything
+// happens on the worker's thread. Requests are parsed where their bytes lie; what is not answered in the same turn
+// moves to input_. At most one send is in flight; while it is, output_ does not change.
+//
+//   receiving ──► waiting (for the disk) ──► sending ──► receiving        hits go from receiving to sending at once
+//        │              │                       │
+//        └──────────────┴───────────────────────┴──► lingering (our end is closed, theirs is read and dropped) ──►
+//        closing
+//
+// closing joins on lent_: the slot is freed by the completion that hands back the last thing lent to the kernel.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <span>
+
+#include "context.hpp"
+#include "uringd/base/list.hpp"
+#include "uringd/base/timer_wheel.hpp"
+#include "uringd/disk/fetch.hpp"
+#include "uringd/disk/stream.hpp"
+#include "uringd/http/request_parser.hpp"
+#include "uringd/server/exchange.hpp"
+#include "uringd/site/router.hpp"
+#include "uringd/uring/ring.hpp"
+
+namespace uringd::server {
+
+class Connection final : public Timer,
+                         public Link<Connection, InWorker>,
+                         public Link<Connection, AwaitsBuffers>,
+                         public disk::Waiter,
+                         public disk::StreamClient {
+ public:
+  Connection(Context& context, uring::Direct socket);
+  ~Connection();
+
+  /// Begins to receive. `known`: `peer` is the client's address; else it is asked for, and peer.size is its size.
+  void start(const uring::PeerAddress& peer, bool known);
+  /// A completion tagged with this slot. The object may be gone when it returns.
+  void on_completion(const uring::Completion& completion);
+  void on_deadline();
+  /// The worker is stopping: close once idle for a second.
+  void drain();
+  /// Receives again, where that is wanted and not under way: the one place that arms it.
+  void arm_receive();
+
+ private:
+  enum class State : uint8_t { receiving, waiting, sending, lingering, closing };
+  enum class Step : uint8_t { peer, receive, send, cancel, shutdown, poll, look, close };
+  enum class Stage : uint8_t { head, body, ready };  // of the request being received
+  enum class Handled : uint8_t { replied, waiting, flush_first };
+
+  // connection.cpp: the socket's side
+  void become(State state);
+  [[nodiscard]] uring::Tag tag(Step step) const;
+  void on_receive(const uring::Completion& completion);
+  void take(std::span<const char> bytes);
+  void keep(std::span<const char> bytes);
+  void on_send(int result);
+  void on_sent_all();
+  void progressed();
+  void on_look(int result);
+  void on_send_deadline();
+  void on_writable();
+  void flush();
+  void submit_send();
+  void linger();
+  void begin_close();
+  void continue_close();
+  void set_deadline();
+  void deadline_in(uint64_t ms);
+
+  // connection_requests.cpp: the requests' side
+  void work(std::span<const char> bytes, bool in_place);
+  [[nodiscard]] bool receive_head(std::span<const char> bytes);
+  [[nodiscard]] bool receive_body();
+  void reject(int status);
+  Handled handle();
+  void answered();
+  void after_work();
+  void after_wait(Handled handled);
+  void log_exchange();
+  void on_fetched(const disk::Outcome& outcome) override;
+  void on_piece(std::span<const char> bytes) override;
+  void on_stream_failed() override;
+  void on_memory_wanted() override;
+
+  // connection_replies.cpp: what is said
+  Handled reply_entry(cache::Entry& entry);
+  Handled reply_file(const disk::OpenFileRef& file);
+  Handled reply_redirect();
+  Handled reply_status(int status, std::string_view content_range = {}, std::string_view location = {});
+  [[nodiscard]] bool reply_plain_hit(cache::Entry& entry);
+  [[nodiscard]] http::ConnectionField connection_field() const;
+  void decide_persistence();
+
+  Context& context_;
+  uring::Direct socket_;
+  State state_ = State::receiving;
+  Stage stage_ = Stage::head;
+  uint8_t lent_ = 0;
+  bool receive_lent_ = false;
+  bool send_lent_ = false;
+  bool poll_lent_ = false;
+  bool paused_ = false;       // more pipelined bytes wait than are good for us: receive is being cancelled
+  bool peer_closed_ = false;  // the client sends no more
+  bool close_after_ = false;  // this response is the last one
+  bool hear_out_ = false;     // … and the client may still be sending: linger
+  bool more_input_ = false;   // bytes of a further request are there
+  bool yielding_ = false;     // the send is being cancelled to give a stream's memory back
+  bool close_submitted_ = false;
+  bool body_continues_ = false;  // a 100 (Continue) is being sent
+  int rejected_status_ = 0;      // of a request whose rejection waits until the answers before it are sent
+  uint64_t requests_ = 0;
+  uint64_t request_started_ms_ = 0;  // 0: no byte of a request is there
+  uint64_t progress_ms_ = 0;         // when the kernel last took bytes, or the client last acknowledged some
+  int unacknowledged_ = -1;          // at the last look; -1: not looked since the last progress
+  uint32_t site_ = 0;
+  disk::Stream* stream_ = nullptr;
+  InputBuffer input_;
+  Output output_;
+  Exchange exchange_;
+  msghdr message_{};
+  Output::Rest rest_{};
+  uring::PeerAddress peer_;
+  http::RequestParser parser_;
+};
+
+}  // namespace uringd::server

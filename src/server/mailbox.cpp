@@ -1,0 +1,17 @@
+// The eventfd behind a worker's mailbox.
+#include "uringd/server/mailbox.hpp"
+
+#include <sys/eventfd.h>
+
+#include "uringd/base/check.hpp"
+
+namespace uringd::server {
+
+Mailbox::Mailbox() : event_(eventfd(0, EFD_CLOEXEC)) { CHECK(event_.open()); }
+
+void Mailbox::post(Command command) {
+  commands_.fetch_or(static_cast<uint32_t>(command), std::memory_order_release);
+  eventfd_write(event_.number(), 1);
+}
+
+}  // namespace uringd::server

@@ -1,0 +1,281 @@
+// The worker's loop and its one switch. Per turn: reap, dispatch, re-arm what ran out of buffers, advance the timer
+// wheel.
+#include "uringd/server/worker.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <vector>
+
+#include "acceptor.hpp"
+#include "connection.hpp"
+#include "context.hpp"
+#include "uringd/base/check.hpp"
+#include "uringd/base/slab.hpp"
+#include "uringd/http/date.hpp"
+
+namespace uringd::server {
+namespace {
+
+constexpr uint64_t longest_sleep_ms =
+    250;                                   // a deadline may be this much late; an idle worker wakes four times a second
+constexpr uint64_t waiting_sleep_ms = 50;  // while something waits that only a look can tell: limits, back-offs, drain
+constexpr uint32_t first_connections = 256;  // whose memory is touched at start
+constexpr size_t first_blocks = 32;
+
+void touch(std::span<char> memory) {
+  for (size_t offset = 0; offset < memory.size(); offset += 4096) {
+    static_cast<volatile char*>(memory.data())[offset] = 0;
+  }
+}
+
+}  // namespace
+
+struct Worker::Implementation final : AcceptSink {
+  Implementation(const WorkerOptions& worker_options, std::shared_ptr<const Snapshot> shared_snapshot,
+                 Shared& shared_state, log::Logger& shared_logger, uring::Ring opened,
+                 std::unique_ptr<disk::PieceMemory> pieces)
+      : options(worker_options),
+        snapshot(std::move(shared_snapshot)),
+        shared(shared_state),
+        logger(shared_logger),
+        ring(std::move(opened)),
+        wheel(ring.monotonic_ns() / 1'000'000),
+        piece_memory(std::move(pieces)),
+        cache(options.cache_bytes),
+        disk(ring, cache, *piece_memory, clock, logger, snapshot->files(), snapshot->types(), disk_options()),
+        slab(connection_slots()),
+        blocks(options.output_blocks),
+        scratch(site::Router::scratch_bytes(snapshot->config().limits.header_size_bytes)),
+        context{.ring = ring,
+                .snapshot = *snapshot,
+                .cache = cache,
+                .disk = disk,
+                .logger = logger,
+                .clock = clock,
+                .wheel = wheel,
+                .blocks = blocks,
+                .slab = slab,
+                .shared = shared,
+                .hash_seed = options.hash_seed,
+                .scratch = scratch} {
+    context.input_budget.limit_bytes = options.input_bytes;
+    if (options.populate) {
+      slab.populate(first_connections);
+      touch(blocks.area().first(std::min(blocks.area().size(), first_blocks * BlockPool::block_bytes)));
+    }
+    look_at_clock();
+    ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
+  }
+
+  // A multishot accepts as long as there are clients: beyond the limit it needs slots to park them in, or the kernel
+  // drops what it accepted. A small table keeps its slots for connections and gets single accepts.
+  [[nodiscard]] bool scarce() const { return ring.setup().direct_slots < 8 * options.parked_limit; }
+  [[nodiscard]] uint32_t connection_slots() const {
+    const uint32_t slots = ring.setup().direct_slots;
+    const uint32_t spare = scarce() ? std::min(slots / 4, Acceptor::most_single_accepts) : options.parked_limit;
+    return std::min(options.connection_slots, slots - spare);
+  }
+  [[nodiscard]] uint32_t single_accepts(size_t listeners) const {
+    if (scarce()) {
+      const uint32_t spare = ring.setup().direct_slots - connection_slots();
+      return std::clamp(spare / static_cast<uint32_t>(listeners), 1U, Acceptor::most_single_accepts);
+    }
+    return ring.setup().peer_name ? 0 : Acceptor::most_single_accepts;
+  }
+
+  [[nodiscard]] disk::DiskOptions disk_options() const {
+    const config::Config& config = snapshot->config();
+    return {.queue_size = options.disk_queue_size,
+            .max_cached_file_bytes = config.cache.max_file_size_bytes,
+            .stream_piece_bytes = config.disk.stream_size_bytes};
+  }
+  [[nodiscard]] std::span<char> mail_bytes() { return {reinterpret_cast<char*>(&mail), sizeof mail}; }
+
+  void look_at_clock() {
+    clock.monotonic_ns = ring.monotonic_ns();
+    clock.monotonic_ms = clock.monotonic_ns / 1'000'000;
+    clock.wall_ns = ring.wall_ns();
+    const int64_t second = clock.wall_ns / 1'000'000'000;
+    if (second == clock.wall_s) return;
+    clock.wall_s = second;
+    http::format_date(second, context.date);
+  }
+
+  void turn(bool wait) {
+    const std::span<const uring::Completion> completions = ring.turn(wait);
+    look_at_clock();
+    for (const uring::Completion& completion : completions) dispatch(completion);
+    end_of_turn();
+  }
+
+  void dispatch(const uring::Completion& completion) {
+    const uring::Tag tag = completion.tag;
+    switch (tag.kind) {
+      case uring::Kind::connection: {
+        Connection* connection = slab.find(tag.slot, tag.generation);
+        CHECK(connection);  // a slot is freed by its last completion, so none can come after
+        return connection->on_completion(completion);
+      }
+      case uring::Kind::fetch:
+      case uring::Kind::stream: return disk.on_completion(completion);
+      case uring::Kind::acceptor: return acceptors[tag.slot].on_completion(completion, clock.monotonic_ms);
+      case uring::Kind::timer: timer_armed = false; return;
+      case uring::Kind::mailbox: return on_mail();
+      case uring::Kind::overflow: return;
+      case uring::Kind::nobody: CHECK(false);
+    }
+  }
+
+  void end_of_turn() {
+    while (Connection* connection = context.await_buffers.pop_front()) connection->arm_receive();
+    wheel.advance(clock.monotonic_ms, [](Timer& timer) { static_cast<Connection&>(timer).on_deadline(); });
+    disk.on_tick();
+    for (Acceptor& acceptor : acceptors) acceptor.on_turn(clock.monotonic_ms);
+    admit_parked();
+    arm_timer();
+  }
+
+  void arm_timer() {
+    if (timer_armed) return;
+    const bool acceptors_wait = std::ranges::any_of(acceptors, [this](const Acceptor& acceptor) {
+      return acceptor.paused() || acceptor.backing_off() || (context.draining && !acceptor.stopped());
+    });
+    uint64_t due_ms = wheel.next_ms();
+    if (acceptors_wait || !parked.empty() || disk.streams_wait()) {
+      due_ms = std::min(due_ms, clock.monotonic_ms + waiting_sleep_ms);
+    }
+    if (due_ms == TimerWheel::never) return;
+    timer_armed = true;
+    due_ms = std::min(due_ms, clock.monotonic_ms + longest_sleep_ms);
+    ring.timeout_at(due_ms * 1'000'000, {.kind = uring::Kind::timer});
+  }
+
+  // --- accepting ---
+
+  void on_accepted(uring::Direct socket, const uring::PeerAddress& peer, bool known) override {
+    ++context.counters.accepted;
+    if (shared.connections.fetch_add(1, std::memory_order_relaxed) < shared.connection_limit) {
+      if (Connection* connection = slab.acquire(context, socket)) return connection->start(peer, known);
+    }
+    shared.connections.fetch_sub(1, std::memory_order_relaxed);
+    for (Acceptor& acceptor : acceptors) acceptor.pause();
+    if (parked.size() < options.parked_limit) {
+      parked.push_back({socket, peer, known});
+    } else {
+      ring.close(socket, {.kind = uring::Kind::overflow, .slot = socket.slot});
+    }
+  }
+
+  // Connections beyond the limit wait here, unread, as they would in the backlog.
+  void admit_parked() {
+    while (!parked.empty()) {
+      if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= shared.connection_limit) {
+        shared.connections.fetch_sub(1, std::memory_order_relaxed);
+        return;
+      }
+      Connection* connection = slab.acquire(context, parked.front().socket);
+      if (!connection) {
+        shared.connections.fetch_sub(1, std::memory_order_relaxed);
+        return;
+      }
+      const Parked next = parked.front();
+      parked.pop_front();
+      connection->start(next.peer, next.known);
+    }
+    if (shared.connections.load(std::memory_order_relaxed) >= shared.connection_limit) return;
+    for (Acceptor& acceptor : acceptors) {
+      if (acceptor.paused()) acceptor.resume(clock.monotonic_ms);
+    }
+  }
+
+  // --- commands ---
+
+  void on_mail() {
+    const uint32_t commands = mailbox.take();
+    if (commands & static_cast<uint32_t>(Command::drain)) begin_drain();
+    ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
+  }
+
+  void begin_drain() {
+    if (context.draining) return;
+    context.draining = true;
+    for (Acceptor& acceptor : acceptors) acceptor.stop();
+    for (Connection* next = context.connections.front(); next; next = context.connections.after(*next)) next->drain();
+  }
+
+  [[nodiscard]] bool drained() const {
+    return context.draining && slab.live() == 0 && parked.empty() && std::ranges::all_of(acceptors, &Acceptor::stopped);
+  }
+
+  struct Parked {
+    uring::Direct socket;
+    uring::PeerAddress peer;
+    bool known;
+  };
+
+  WorkerOptions options;
+  std::shared_ptr<const Snapshot> snapshot;
+  Shared& shared;
+  log::Logger& logger;
+  uring::Ring ring;
+  Clock clock;
+  TimerWheel wheel;
+  std::unique_ptr<disk::PieceMemory> piece_memory;
+  cache::Cache cache;
+  disk::Disk disk;
+  Slab<Connection> slab;
+  BlockPool blocks;
+  std::vector<char> scratch;
+  Context context;
+  std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
+  std::deque<Parked> parked;
+  Mailbox mailbox;
+  uint64_t mail = 0;
+  bool timer_armed = false;
+};
+
+Worker::Worker(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Worker::~Worker() = default;
+
+Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options, std::shared_ptr<const Snapshot> snapshot,
+                                               Shared& shared, log::Logger& logger) {
+  auto pieces = std::make_unique<disk::PieceMemory>(options.stream_memory_bytes);
+  if (options.populate) touch(pieces->area());
+  uring::RingOptions ring_options = options.ring;
+  if (options.register_memory) ring_options.registered_memory = pieces->area();
+  auto ring = uring::Ring::create(ring_options);
+  if (!ring) return std::unexpected(ring.error());
+  return std::unique_ptr<Worker>(new Worker(std::make_unique<Implementation>(
+      options, std::move(snapshot), shared, logger, std::move(*ring), std::move(pieces))));
+}
+
+void Worker::listen(std::span<const Listener> listeners) {
+  Implementation& self = *implementation_;
+  for (const Listener& listener : listeners) {
+    const auto index = static_cast<uint32_t>(self.acceptors.size());
+    self.acceptors.emplace_back(self.ring, self, listener, index, self.single_accepts(listeners.size()));
+    self.acceptors.back().arm(self.clock.monotonic_ms);
+  }
+}
+
+void Worker::turn(bool wait) { implementation_->turn(wait); }
+void Worker::run() {
+  while (!drained()) turn(true);
+}
+void Worker::begin_drain() {
+  implementation_->begin_drain();
+  implementation_->arm_timer();  // between two turns nothing else would wake an idle worker
+}
+bool Worker::drained() const { return implementation_->drained(); }
+Mailbox& Worker::mailbox() { return implementation_->mailbox; }
+const WorkerCounters& Worker::counters() const { return implementation_->context.counters; }
+const uring::Ring& Worker::ring() const { return implementation_->ring; }
+const disk::Disk& Worker::disk() const { return implementation_->disk; }
+const cache::Cache& Worker::cache() const { return implementation_->cache; }
+uint32_t Worker::connections() const { return implementation_->slab.live(); }
+
+}  // namespace uringd::server
