@@ -1,0 +1,64 @@
+// uringd: from the command line to an exit code. 0: done, or a clean stop; 1: could not start or run; 2: a wrong
+// command line or configuration.
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+
+#include "uringd/config/load.hpp"
+#include "uringd/config/print.hpp"
+#include "uringd/daemon/options.hpp"
+#include "uringd/daemon/serve.hpp"
+#include "uringd/uring/features.hpp"
+
+namespace {
+
+using uringd::daemon::Options;
+
+int print_features() {
+  const auto lines = uringd::uring::describe_features();
+  if (!lines) {
+    std::fprintf(stderr, "uringd: %s\n", lines.error().message.c_str());
+    return 1;
+  }
+  for (const std::string& line : *lines) std::printf("%s\n", line.c_str());
+  return 0;
+}
+
+int with_configuration(const Options& options) {
+  const auto loaded = uringd::config::load(options.sources);
+  if (!loaded) {
+    for (const auto& problem : loaded.error()) {
+      std::fprintf(stderr, "uringd: %s\n", uringd::config::to_line(problem).c_str());
+    }
+    return 2;
+  }
+  if (options.action == Options::Action::serve) return uringd::daemon::serve(*loaded);
+  for (const auto& warning : loaded->warnings) {
+    std::fprintf(stderr, "uringd: %s\n", uringd::config::to_line(warning).c_str());
+  }
+  if (options.action == Options::Action::check) {
+    std::printf("the configuration is good\n");
+  } else {
+    std::fputs(uringd::config::print_config(*loaded).c_str(), stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::span<char* const> words(arguments + (count > 0 ? 1 : 0), arguments + count);
+  const auto options = uringd::daemon::parse_options(words, std::getenv("URINGD_CONFIG"));
+  if (!options) {
+    std::fprintf(stderr, "uringd: %s\n", options.error().message.c_str());
+    return 2;
+  }
+  switch (options->action) {
+    case Options::Action::version: std::printf("uringd %s\n", URINGD_VERSION); return 0;
+    case Options::Action::help: std::fputs(uringd::daemon::help_text().c_str(), stdout); return 0;
+    case Options::Action::features: return print_features();
+    case Options::Action::serve:
+    case Options::Action::check:
+    case Options::Action::print_config: return with_configuration(*options);
+  }
+}

@@ -1,0 +1,129 @@
+// The command line: every flag in every form, what may not stand together, and the nearest name for what is unknown.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "uringd/daemon/options.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <vector>
+
+using namespace uringd;
+using daemon::Options;
+using Action = daemon::Options::Action;
+using Words = std::vector<std::string>;
+
+namespace {
+
+Result<Options> parse(Words words, const char* environment = nullptr) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  return daemon::parse_options(pointers, environment);
+}
+
+Options parsed(const Words& words, const char* environment = nullptr) {
+  auto options = parse(words, environment);
+  REQUIRE_MESSAGE(options.has_value(), options.error().message);
+  return *options;
+}
+
+std::string error_of(const Words& words) {
+  const auto options = parse(words);
+  return options ? "accepted" : options.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("a file can be given as two words, with =, and glued to its letter") {
+  for (const Words& words : {Words{"--config", "f"}, {"--config=f"}, {"-c", "f"}, {"-cf"}}) {
+    CHECK(parsed(words).sources.file == "f");
+    CHECK(parsed(words).action == Action::serve);
+  }
+}
+
+TEST_CASE("a directory is a word without a dash, or any word after --") {
+  CHECK(parsed({"www"}).sources.directory == "www");
+  CHECK(parsed({"--listen", ":1", "www"}).sources.directory == "www");
+  CHECK(parsed({"--", "--odd"}).sources.directory == "--odd");
+  CHECK(parsed({"www"}).sources.file == std::nullopt);
+}
+
+TEST_CASE("listen and set add up in their order") {
+  const Options options = parsed({"-l", ":1", "--listen=:2", "-s", "a.b=c=d", "--set=x=", "-sy=", "."});
+  CHECK(options.sources.listen == Words{":1", ":2"});
+  REQUIRE(options.sources.sets.size() == 3);
+  CHECK(options.sources.sets[0] == std::pair<std::string, std::string>("a.b", "c=d"));
+  CHECK(options.sources.sets[1] == std::pair<std::string, std::string>("x", ""));
+}
+
+TEST_CASE("each action has its flag, and letters can stand together") {
+  CHECK(parsed({"--check", "-c", "f"}).action == Action::check);
+  CHECK(parsed({"-t", "-c", "f"}).action == Action::check);
+  CHECK(parsed({"-tc", "f"}).action == Action::check);
+  CHECK(parsed({"-tcf"}).sources.file == "f");
+  CHECK(parsed({"--print-config", "d"}).action == Action::print_config);
+  CHECK(parsed({"--features"}).action == Action::features);
+  CHECK(parsed({"--version"}).action == Action::version);
+  CHECK(parsed({"-V"}).action == Action::version);
+  CHECK(parsed({"--help"}).action == Action::help);
+  CHECK(parsed({"-h"}).action == Action::help);
+}
+
+TEST_CASE("help and version win over what follows them, not over a mistake before") {
+  CHECK(parsed({"--help", "--nonsense"}).action == Action::help);
+  CHECK(parsed({"-V", "a", "b"}).action == Action::version);
+  CHECK(error_of({"--nonsense", "--help"}) != "accepted");
+}
+
+TEST_CASE("URINGD_CONFIG names the file only where the words name none") {
+  CHECK(parsed({}, "e.toml").sources.file == "e.toml");
+  CHECK(parsed({"--check"}, "e.toml").sources.file == "e.toml");
+  CHECK(parsed({"-c", "f"}, "e.toml").sources.file == "f");
+  CHECK(parsed({"www"}, "e.toml").sources.file == std::nullopt);
+  CHECK_FALSE(parse({}, "").has_value());
+}
+
+TEST_CASE("without file and directory the error says how to start") {
+  CHECK(error_of({}) == "no configuration: give --config FILE or a directory");
+  CHECK(error_of({"--check"}) == "no configuration: give --config FILE or a directory");
+}
+
+TEST_CASE("an unknown option is told with the nearest name") {
+  CHECK(error_of({"--confg"}) == "--confg: unknown option; did you mean --config?");
+  CHECK(error_of({"--confg=f"}) == "--confg: unknown option; did you mean --config?");
+  CHECK(error_of({"-config", "f"}) == "-config: unknown option; did you mean --config?");
+  CHECK(error_of({"--lisen"}) == "--lisen: unknown option; did you mean --listen?");
+  CHECK(error_of({"--frobnicate"}) == "--frobnicate: unknown option; uringd --help lists them");
+  CHECK(error_of({"-x"}) == "-x: unknown option; uringd --help lists them");
+  CHECK(error_of({"-tx"}) == "-tx: unknown option; uringd --help lists them");
+}
+
+TEST_CASE("values that are missing, empty or too many are told") {
+  CHECK(error_of({"--config"}) == "--config: expected FILE after it");
+  CHECK(error_of({"-c"}) == "-c: expected FILE after it");
+  CHECK(error_of({"--config="}) == "--config: an empty value; expected FILE");
+  CHECK(error_of({"--check=yes"}) == "--check: takes no value");
+  CHECK(error_of({"-c", "a", "-c", "b"}) == "-c: given twice; a file may include others");
+  CHECK(error_of({"--set", "workers", "."}) == "--set workers: expected KEY=VALUE, such as --set server.workers=2");
+  CHECK(error_of({"-s", "=2", "."}) == "-s =2: expected KEY=VALUE, such as --set server.workers=2");
+  CHECK(error_of({""}) == "an empty word; expected a directory to serve");
+}
+
+TEST_CASE("what contradicts itself is told") {
+  CHECK(error_of({"-c", "f", "d"}) ==
+        "both --config f and a directory, d; expected one (root of [[site]] names the directory in a file)");
+  CHECK(error_of({"a", "b"}) == "b: a second directory; expected one (several: [[site]] in a --config FILE)");
+  CHECK(error_of({"--check", "--print-config", "."}) ==
+        "--print-config: expected one of --check, --print-config, --features");
+}
+
+TEST_CASE("help names every flag in lines of at most 110 bytes") {
+  const std::string help = daemon::help_text();
+  for (const char* flag : {"-c, --config FILE", "-l, --listen ADDRESS", "-s, --set KEY=VALUE", "-t, --check",
+                           "--print-config", "--features", "-V, --version", "-h, --help"}) {
+    CAPTURE(flag);
+    CHECK(help.contains(flag));
+  }
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 110);
+  CHECK(help.ends_with("\n"));
+}
