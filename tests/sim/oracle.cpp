@@ -1,0 +1,191 @@
+// The judgement, status by status.
+#include "oracle.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace uringd::sim {
+namespace {
+
+using Aim = Request::Aim;
+
+// The body bytes and the size that an answer claims to be of.
+struct Part {
+  uint64_t first = 0, length = 0, size = 0;
+};
+
+std::string part_of(const Response& response, Part& part) {
+  if (response.status == 200) {
+    part = {0, response.content_length, response.content_length};
+    return "";
+  }
+  const std::string text(response.field("Content-Range"));
+  unsigned long long first = 0, last = 0, size = 0;
+  int used = 0;
+  if (std::sscanf(text.c_str(), "bytes %llu-%llu/%llu%n", &first, &last, &size, &used) != 3 ||
+      static_cast<size_t>(used) != text.size() || first > last || last >= size) {
+    return "Content-Range: " + text;
+  }
+  part = {first, last - first + 1, size};
+  return part.length == response.content_length ? "" : "Content-Range and Content-Length differ";
+}
+
+bool is_part(const Version& version, const Part& part, const Response& response, bool head) {
+  if (version.kind != Version::Kind::regular || version.content.size() != part.size) return false;
+  return head || version.content.compare(part.first, part.length, response.body) == 0;
+}
+
+}  // namespace
+
+bool Oracle::any_alive(const Request& request, Version::Kind kind, uint64_t from_ns, uint64_t now_ns) const {
+  for (const std::string& path : request.paths) {
+    for (const Version* version : files_.alive(path, from_ns, now_ns)) {
+      if (version->kind == kind) return true;
+    }
+  }
+  return false;
+}
+
+bool Oracle::unreliable(const Request& request) const {
+  return std::any_of(request.paths.begin(), request.paths.end(),
+                     [&](const auto& path) { return files_.unreliable(path); });
+}
+
+size_t Oracle::changes(const Request& request, uint64_t from_ns, uint64_t now_ns) const {
+  size_t count = 0;
+  for (const std::string& path : request.paths) count += files_.alive(path, from_ns, now_ns).size() - 1;
+  return count;
+}
+
+bool Oracle::may_break_off(const Request& request, uint64_t now_ns) const {
+  if (excuses_.read_errors || excuses_.slow_disk || unreliable(request)) return true;
+  return changes(request, request.sent_ns - std::min(request.sent_ns, excuses_.stale_ns), now_ns) > 0;
+}
+
+std::string Oracle::judge(const Request& request, const Response& response, uint64_t now_ns) {
+  const uint64_t from_ns = request.sent_ns - std::min(request.sent_ns, excuses_.stale_ns);
+  switch (response.status) {
+    case 200:
+    case 206: return judge_content(request, response, from_ns, now_ns);
+    case 304: return judge_not_modified(request, response, from_ns, now_ns);
+    case 412:
+    case 416: return judge_failed(request, from_ns, now_ns);
+    default: return judge_status(request, response, from_ns, now_ns);
+  }
+}
+
+std::string Oracle::judge_content(const Request& request, const Response& response, uint64_t from_ns, uint64_t now_ns) {
+  if (request.aim != Aim::file && request.aim != Aim::index) return "content where there is none";
+  Part part;
+  if (std::string problem = part_of(response, part); !problem.empty()) return problem;
+  const Version* match = nullptr;
+  bool existed = false;
+  for (const std::string& path : request.paths) {
+    for (const Version* version : files_.alive(path, 0, now_ns)) {
+      if (!is_part(*version, part, response, request.is_head)) continue;
+      existed = true;
+      if (version->to_ns >= from_ns) match = version;
+    }
+  }
+  if (!existed) return "the body is no version of the file";
+  if (!match) return "the body is a version that was gone before the request was sent";
+  const std::string etag(response.field("ETag"));
+  if (etag.size() < 3 || etag.front() != '"') return "ETag: " + etag;
+  if (!request.if_none_match.empty() && request.if_none_match == etag) return "200 where If-None-Match names the ETag";
+  if (!request.if_match.empty() && request.if_match != etag) return "200 where If-Match names another ETag";
+  if (std::string problem = judge_range(request, response, part.size); !problem.empty()) return problem;
+  if (request.is_get && response.status == 200) return learn(request, response, response.body, now_ns);
+  const auto known = knowledge_.by_etag.find(etag);
+  if (known == knowledge_.by_etag.end()) return "";
+  const Version same{.kind = Version::Kind::regular, .content = known->second.content};
+  return is_part(same, part, response, request.is_head) ? "" : "the ETag was another content's before";
+}
+
+std::string Oracle::learn(const Request& request, const Response& response, const std::string& content,
+                          uint64_t now_ns) {
+  const std::string etag(response.field("ETag"));
+  const auto [place, fresh] = knowledge_.by_etag.try_emplace(
+      etag, Learned{etag, std::string(response.field("Last-Modified")), content, now_ns});
+  if (!fresh) return place->second.content == content ? "" : "the ETag was another content's before";
+  for (const std::string& path : request.paths) {
+    const std::string* now = files_.content_now(path);
+    if (now && *now == content) knowledge_.etags_of[path].push_back(etag);
+  }
+  return "";
+}
+
+std::string Oracle::judge_range(const Request& request, const Response& response, uint64_t size) const {
+  if (response.status == 200) {
+    if (!request.range || request.is_head || !request.if_range.empty()) return "";
+    const Range& range = *request.range;
+    const bool ignored = range.first ? range.last && *range.last < *range.first : size == 0;
+    return ignored ? "" : "200 where Range asks for a part";
+  }
+  if (!request.range || !request.is_get) return "206 without a Range";
+  if (!request.if_range.empty() && response.field("ETag") != request.if_range)
+    return "206 where If-Range names another ETag";
+  uint64_t first = 0, last = size - 1;
+  if (request.range->first) {
+    first = *request.range->first;
+    last = std::min(last, request.range->last.value_or(last));
+  } else {
+    first = size - std::min(size, *request.range->last);
+  }
+  const std::string expected =
+      "bytes " + std::to_string(first) + "-" + std::to_string(last) + "/" + std::to_string(size);
+  return response.field("Content-Range") == expected ? "" : "another range than was asked for, which is " + expected;
+}
+
+std::string Oracle::judge_not_modified(const Request& request, const Response& response, uint64_t from_ns,
+                                       uint64_t now_ns) const {
+  const std::string etag(response.field("ETag"));
+  if (request.if_none_match.empty() && !request.if_modified_since) return "304 without a condition";
+  if (!any_alive(request, Version::Kind::regular, from_ns, now_ns)) return "304 for a file that is not there";
+  if (request.if_none_match.empty()) return "";
+  if (etag != request.if_none_match) return "304 with an ETag that the client does not have";
+  const auto known = knowledge_.by_etag.find(etag);
+  if (known == knowledge_.by_etag.end()) return "304 for an ETag that nobody was given";
+  for (const std::string& path : request.paths) {
+    for (const Version* version : files_.alive(path, from_ns, now_ns)) {
+      if (version->kind == Version::Kind::regular && version->content == known->second.content) return "";
+    }
+  }
+  return "304, but the content of that ETag was gone before the request was sent";
+}
+
+std::string Oracle::judge_failed(const Request& request, uint64_t from_ns, uint64_t now_ns) const {
+  if (!any_alive(request, Version::Kind::regular, from_ns, now_ns)) return "412 or 416 for a file that is not there";
+  if (!request.if_match.empty() || request.range) return "";
+  return "412 or 416 without a condition or a range";
+}
+
+std::string Oracle::judge_status(const Request& request, const Response& response, uint64_t from_ns,
+                                 uint64_t now_ns) const {
+  const int status = response.status;
+  const std::string unexpected = "status " + std::to_string(status);
+  if (request.malformed) return status >= 400 && status < 600 && response.close ? "" : unexpected + " for junk";
+  if (status == 408) return excuses_.timeouts ? "" : unexpected;
+  const bool touches_disk = request.aim != Aim::status || request.status == 404;
+  if (status == 503 && touches_disk && (excuses_.open_errors || excuses_.queue_full || excuses_.slow_disk)) return "";
+  if (status == 500 && touches_disk && excuses_.read_errors) return "";
+  if (request.aim == Aim::status)
+    return status == request.status ? "" : unexpected + " for " + std::to_string(request.status);
+  if (unreliable(request) && (status == 403 || status == 404 || status == 500 || status == 503)) return "";
+  switch (status) {
+    case 301: {
+      if (request.aim != Aim::redirect) return unexpected;
+      return response.field("Location") == request.location ? "" : "Location";
+    }
+    case 403: {
+      const bool bare = request.aim == Aim::index && (any_alive(request, Version::Kind::absent, from_ns, now_ns) ||
+                                                      any_alive(request, Version::Kind::directory, from_ns, now_ns));
+      return bare || request.aim == Aim::refused ? "" : unexpected;
+    }
+    case 404:
+      return request.aim == Aim::file && any_alive(request, Version::Kind::absent, from_ns, now_ns) ? "" : unexpected;
+    case 503: return changes(request, from_ns, now_ns) >= 2 ? "" : unexpected;
+    default: return unexpected;
+  }
+}
+
+}  // namespace uringd::sim

@@ -1,0 +1,56 @@
+// Oracle: may this request have this answer? It knows what the files were at any time, and what the server has said
+// before. Pure but for what it learns. An answer's window begins when the request's last byte was sent, less what a
+// cache may be behind, and ends when the answer's last byte was read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "files.hpp"
+#include "request.hpp"
+#include "response.hpp"
+
+namespace uringd::sim {
+
+/// What this scenario makes possible beyond a plain answer.
+struct Excuses {
+  bool open_errors = false;  // the kernel may refuse to open: 503
+  bool read_errors = false;  // the disk may fail: 500
+  bool queue_full = false;   // 503
+  bool slow_disk = false;    // disk.timeout may pass: 503
+  bool timeouts = false;     // 408
+  uint64_t stale_ns = 0;     // how far behind an answer may be
+};
+
+class Oracle {
+ public:
+  Oracle(const Files& files, const Excuses& excuses) : files_(files), excuses_(excuses) {}
+
+  /// Empty, or what is wrong with this complete answer.
+  [[nodiscard]] std::string judge(const Request& request, const Response& response, uint64_t now_ns);
+  /// The same for what has arrived of an answer's body before the connection ended: it must be a beginning of some
+  /// version.
+  [[nodiscard]] bool may_break_off(const Request& request, uint64_t now_ns) const;
+  [[nodiscard]] const Knowledge& knowledge() const { return knowledge_; }
+
+ private:
+  [[nodiscard]] std::string judge_content(const Request& request, const Response& response, uint64_t from_ns,
+                                          uint64_t now_ns);
+  [[nodiscard]] std::string judge_range(const Request& request, const Response& response, uint64_t size) const;
+  [[nodiscard]] std::string judge_not_modified(const Request& request, const Response& response, uint64_t from_ns,
+                                               uint64_t now_ns) const;
+  [[nodiscard]] std::string judge_failed(const Request& request, uint64_t from_ns, uint64_t now_ns) const;
+  [[nodiscard]] std::string judge_status(const Request& request, const Response& response, uint64_t from_ns,
+                                         uint64_t now_ns) const;
+  [[nodiscard]] bool any_alive(const Request& request, Version::Kind kind, uint64_t from_ns, uint64_t now_ns) const;
+  [[nodiscard]] bool unreliable(const Request& request) const;
+  [[nodiscard]] size_t changes(const Request& request, uint64_t from_ns, uint64_t now_ns) const;
+  [[nodiscard]] std::string learn(const Request& request, const Response& response, const std::string& content,
+                                  uint64_t now_ns);
+
+  const Files& files_;
+  Excuses excuses_;
+  Knowledge knowledge_;
+};
+
+}  // namespace uringd::sim

@@ -1,0 +1,220 @@
+// Sizes are kept small on purpose: rings of 8 entries, a handful of receive buffers, pools of a few units, so that
+// every limit is met in most runs instead of never.
+#include "scenario.hpp"
+
+#include "uringd/config/load.hpp"
+
+namespace uringd::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using uring::Random;
+
+uint64_t one_of(Random& random, std::initializer_list<uint64_t> values) {
+  return values.begin()[random.below(values.size())];
+}
+
+uring::Mischief choose_mischief(Random& random, bool gentle) {
+  const uring::Mischief wild = uring::Mischief::wild();
+  const uint64_t level = random.below(4);
+  if (level == 0) return uring::Mischief::none();
+  const auto maybe = [&](uint32_t chance) {
+    return random.chance(700) ? static_cast<uint32_t>(chance * level / 2) : 0;
+  };
+  uring::Mischief mischief;
+  mischief.short_read = maybe(wild.short_read * 3);
+  mischief.torn_read = maybe(wild.torn_read);
+  mischief.lost_more = maybe(wild.lost_more);
+  mischief.no_buffers = maybe(wild.no_buffers);
+  mischief.short_receive = maybe(wild.short_receive);
+  mischief.short_send = maybe(wild.short_send);
+  mischief.cancel_loses = maybe(wild.cancel_loses);
+  mischief.interrupted_wait = maybe(wild.interrupted_wait);
+  mischief.held_back = maybe(wild.held_back);
+  mischief.no_unacknowledged = maybe(wild.no_unacknowledged);
+  mischief.longest_delay_ns = random.chance(500) ? random.below(wild.longest_delay_ns) : 0;
+  if (gentle) return mischief;
+  if (random.chance(100)) mischief.longest_delay_ns = one_of(random, {20, 50}) * 1'000'000;
+  mischief.read_error = maybe(wild.read_error);
+  mischief.open_error = maybe(wild.open_error);
+  mischief.accept_error = maybe(wild.accept_error);
+  mischief.send_error = maybe(wild.send_error);
+  return mischief;
+}
+
+Manners choose_manners(Random& random, bool gentle) {
+  Manners manners;
+  manners.bursts = static_cast<uint32_t>(1 + random.below(3));
+  manners.burst_size = static_cast<uint32_t>(one_of(random, {1, 1, 2, 4, 12}));
+  manners.waits = random.chance(400);
+  manners.bytewise = random.chance(80);
+  manners.pauses = random.chance(250) ? 300 : 0;
+  manners.pause_ns = manners.bytewise ? 0 : one_of(random, {0, 0, 300'000'000, 900'000'000});
+  manners.window = one_of(random, {65536, 65536, 65536, 4096, 700});
+  manners.pace_ns = one_of(random, {20'000, 200'000, 3'000'000});
+  manners.starts_ns = random.below(random.chance(500) ? 100'000 : 50'000'000);
+  using End = Manners::End;
+  const End ends[] = {End::close, End::close, End::half_close, End::leave_open, End::reset, End::vanish};
+  manners.end = ends[random.below(gentle ? 4 : 6)];
+  if (random.chance(40)) manners.burst_size = 400;  // more than a connection takes in before it stops receiving
+  if (gentle) return manners;
+  if (random.chance(150)) manners.stops_midway = 100;
+  manners.reads = !random.chance(120);
+  if (!manners.reads) manners.waits = false;
+  if (random.chance(100)) manners.pace_ns = 400'000'000;
+  return manners;
+}
+
+void choose_config(Random& random, Scenario& scenario) {
+  config::Config& config = *scenario.config;
+  const bool gentle = scenario.gentle;
+  const auto time = [&](uint64_t gentle_ms, uint64_t wild_ms) {
+    return milliseconds(gentle ? gentle_ms : 30 + random.below(wild_ms));
+  };
+  config.limits.header_size_bytes = one_of(random, {1500, 4096, 16384});
+  config.limits.header_timeout = time(8000, 2000);
+  config.limits.body_size_bytes = 2000;
+  config.limits.body_timeout = time(8000, 2000);
+  config.limits.idle_timeout = time(2000 + random.below(2000), 3000);
+  config.limits.send_timeout = time(8000, 2000);
+  config.limits.requests_per_connection = random.chance(200) ? 1 + random.below(5) : 0;
+  config.disk.timeout = time(8000, 3000);
+  if (!gentle && scenario.mischief.longest_delay_ns > 10'000'000) config.disk.timeout = milliseconds(10);
+  config.disk.stream_size_bytes = one_of(random, {16384, 32768, 65536});
+  config.cache.max_file_size_bytes = one_of(random, {100, 1000, 5000, 20000});
+  config.cache.stale_after = milliseconds(one_of(random, {0, 1, 20, 2000}));
+  config.sites.front().index = {"index.html"};
+  if (random.chance(400)) config.sites.front().index.push_back("index.htm");
+  config.sites.front().symlinks = random.chance(300) ? config::Symlinks::never : config::Symlinks::inside;
+  if (random.chance(400)) {
+    config.sites.push_back(config.sites.front());
+    config.sites[0].hosts = {"a.test"};
+    config.sites[1].hosts = {"*.test"};
+  }
+}
+
+void choose_options(Random& random, Scenario& scenario) {
+  server::WorkerOptions& options = scenario.options;
+  options.populate = false;
+  options.hash_seed = random.next();
+  options.ring.submission_entries = static_cast<uint32_t>(one_of(random, {8, 16, 64}));
+  options.ring.completion_entries = 4 * options.ring.submission_entries;
+  options.ring.receive_buffers = static_cast<uint32_t>(one_of(random, {2, 4, 16}));
+  options.ring.receive_buffer_bytes = static_cast<uint32_t>(one_of(random, {64, 200, 512}));
+  options.ring.without_peer_name = random.chance(300);
+  const auto clients = static_cast<uint32_t>(scenario.clients.size());
+  scenario.connection_limit = random.chance(250) ? static_cast<uint32_t>(1 + random.below(3)) : clients;
+  options.connection_slots = scenario.connection_limit;
+  // Few slots: single accepts. Many: a multishot where the kernel can tell the peer's name.
+  options.parked_limit = scenario.gentle ? clients : static_cast<uint32_t>(one_of(random, {1, 8}));
+  options.ring.direct_slots = random.chance(500) ? clients + 4 : 3 * clients + 8;
+  options.cache_bytes = one_of(random, {0, 2500, 30000, 1 << 20});
+  options.stream_memory_bytes = one_of(random, {16384, 32768, 1 << 20});
+  options.output_blocks = one_of(random, {1, 2, 8});
+  options.input_bytes = scenario.gentle ? 1 << 20 : one_of(random, {4096, 65536, 1 << 20});
+  options.disk_queue_size = static_cast<uint32_t>(one_of(random, {64, 64, 64, 2, 1}));
+}
+
+void find_excuses(Scenario& scenario) {
+  Excuses& excuses = scenario.excuses;
+  excuses.open_errors = scenario.mischief.open_error > 0;
+  excuses.read_errors = scenario.mischief.read_error > 0;
+  excuses.queue_full = scenario.options.disk_queue_size < 64;
+  excuses.slow_disk = excuses.timeouts = !scenario.gentle;
+  const uint64_t stale_ms = static_cast<uint64_t>(scenario.config->cache.stale_after.count());
+  // A fetch may have opened the file some operations before the request joined it.
+  excuses.stale_ns = (stale_ms + 2) * 1'000'000 + 20 * scenario.mischief.longest_delay_ns + 3'000'000;
+}
+
+Sites sites_of(const Scenario& scenario) {
+  const config::Config& config = *scenario.config;
+  return {.count = static_cast<uint32_t>(config.sites.size()),
+          .symlinks = config.sites.front().symlinks == config::Symlinks::inside,
+          .index = config.sites.front().index,
+          .body_limit = config.limits.body_size_bytes};
+}
+
+}  // namespace
+
+Scenario make_scenario(uint64_t seed) {
+  Random random(seed);
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.gentle = seed % 2 == 0;
+  scenario.config = std::make_shared<config::Config>(config::default_config());
+  scenario.mischief = choose_mischief(random, scenario.gentle);
+  const uint64_t clients = one_of(random, {1, 2, 3, 8});
+  for (uint64_t made = 0; made < clients; ++made) scenario.clients.push_back(choose_manners(random, scenario.gentle));
+  choose_config(random, scenario);
+  choose_options(random, scenario);
+  scenario.sites = sites_of(scenario);
+  scenario.sites.conditional = static_cast<uint32_t>(one_of(random, {0, 300, 800}));
+  scenario.sites.junk = static_cast<uint32_t>(one_of(random, {25, 25, 25, 250}));
+  scenario.sites.strange = static_cast<uint32_t>(one_of(random, {50, 150, 500}));
+  scenario.big_bytes =
+      random.chance(350) ? 30000 + random.below(90000) : scenario.config->cache.max_file_size_bytes + 300;
+  scenario.changes = random.chance(600) ? static_cast<uint32_t>(random.below(30)) : 0;
+  scenario.changes_within_ns = one_of(random, {1'000'000, 20'000'000, 500'000'000});
+  scenario.failing_files = random.chance(300);
+  scenario.wall_steps = random.chance(100);
+  scenario.drain_at_ns = random.chance(250) ? 1 + random.below(one_of(random, {500'000, 20'000'000, 500'000'000})) : 0;
+  scenario.debug_log = random.chance(50);
+  find_excuses(scenario);
+  return scenario;
+}
+
+Scenario small_scenario(uint64_t seed, uint32_t clients) {
+  Random random(seed);
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.gentle = true;
+  scenario.config = std::make_shared<config::Config>(config::default_config());
+  scenario.clients.resize(clients);
+  for (Manners& manners : scenario.clients) {
+    manners.bursts = 2;
+    manners.burst_size = 4;
+    manners.waits = random.chance(500);
+    manners.starts_ns = random.below(200'000);
+  }
+  choose_config(random, scenario);
+  choose_options(random, scenario);
+  scenario.config->limits.idle_timeout = milliseconds(300);
+  scenario.connection_limit = scenario.options.connection_slots = clients;
+  scenario.sites = sites_of(scenario);
+  scenario.big_bytes = 40000;
+  find_excuses(scenario);
+  return scenario;
+}
+
+std::string Scenario::text() const {
+  const auto line = [](const char* name, uint64_t value) {
+    return std::string(name) + "=" + std::to_string(value) + " ";
+  };
+  const auto ms = [&line](const char* name, milliseconds value) {
+    return line(name, static_cast<uint64_t>(value.count()));
+  };
+  std::string text = "seed " + std::to_string(seed) + (gentle ? ", gentle\n" : ", wild\n");
+  text += line("clients", clients.size()) + line("limit", connection_limit) +
+          line("sq", options.ring.submission_entries) + line("buffers", options.ring.receive_buffers) +
+          line("of", options.ring.receive_buffer_bytes) + line("single_accepts", options.ring.without_peer_name) +
+          line("cache", options.cache_bytes) + line("stream_memory", options.stream_memory_bytes) +
+          line("blocks", options.output_blocks) + line("queue", options.disk_queue_size) +
+          line("input", options.input_bytes) + "\n";
+  text += ms("header_ms", config->limits.header_timeout) + ms("idle_ms", config->limits.idle_timeout) +
+          ms("send_ms", config->limits.send_timeout) + ms("disk_ms", config->disk.timeout) +
+          line("max_file", config->cache.max_file_size_bytes) + ms("stale_ms", config->cache.stale_after) +
+          line("piece", config->disk.stream_size_bytes) + line("requests", config->limits.requests_per_connection) +
+          line("header_size", config->limits.header_size_bytes) + line("sites", config->sites.size()) + "\n";
+  text += line("changes", changes) + line("within_ns", changes_within_ns) + line("big", big_bytes) +
+          line("drain_at_ns", drain_at_ns) + line("failing", failing_files) + line("wall_steps", wall_steps) + "\n";
+  text += line("short_read", mischief.short_read) + line("read_error", mischief.read_error) +
+          line("torn", mischief.torn_read) + line("open_error", mischief.open_error) +
+          line("accept_error", mischief.accept_error) + line("lost_more", mischief.lost_more) +
+          line("no_buffers", mischief.no_buffers) + line("short_receive", mischief.short_receive) +
+          line("short_send", mischief.short_send) + line("send_error", mischief.send_error) +
+          line("cancel_loses", mischief.cancel_loses) + line("interrupted", mischief.interrupted_wait) +
+          line("held_back", mischief.held_back) + line("delay_ns", mischief.longest_delay_ns);
+  return text;
+}
+
+}  // namespace uringd::sim
