@@ -1,0 +1,136 @@
+"""What the kernel says about the machine and the processes: CPUs, CPU time, sleeps, system calls.
+
+CPU time of a server is the run time of all threads of all its processes, in nanoseconds, from
+/proc/PID/task/*/schedstat. Nothing here needs to be root; what cannot be counted is left out.
+"""
+import glob
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import time
+
+
+def read(path):
+    try:
+        return pathlib.Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def cpus():
+    """(server CPU, generator CPU): the last and the first that this process may use; equal where there is only one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[-1], usable[0]
+
+
+def family(pid):
+    """pid and all its descendants."""
+    parents = {}
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        fields = read(stat).rpartition(")")[2].split()
+        if fields:
+            parents.setdefault(int(fields[1]), []).append(int(stat.split("/")[2]))
+    found = [pid]
+    for member in found:
+        found += parents.get(member, [])
+    return found
+
+
+class Usage:
+    """Counters of a server's processes at one moment; `later - earlier` gives (CPU ns, voluntary sleeps)."""
+
+    def __init__(self, pid):
+        self.run_ns, self.clock_ns, self.sleeps = 0, 0, 0
+        for member in family(pid):
+            for task in glob.glob(f"/proc/{member}/task/*"):
+                self.run_ns += int((read(f"{task}/schedstat").split() or [0])[0])
+                for line in read(f"{task}/status").splitlines():
+                    if line.startswith("voluntary_ctxt_switches:"):
+                        self.sleeps += int(line.split()[1])
+            self.clock_ns += process_clock_ns(member)
+
+    def __sub__(self, earlier):
+        # A thread that ended in between (an io-wq worker does when idle) took its schedstat along, but stays in the
+        # clock of its process: the larger of the two is the whole.
+        return max(self.run_ns - earlier.run_ns, self.clock_ns - earlier.clock_ns), self.sleeps - earlier.sleeps
+
+
+def process_clock_ns(pid):
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)  # the clock id of another process's CPU time (CPUCLOCK_SCHED)
+    except OSError:
+        return 0
+
+
+class CoreTime:
+    """Busy and stolen seconds of one CPU since boot, in ticks of 10 ms."""
+
+    def __init__(self, cpu):
+        lines = [line.split() for line in read("/proc/stat").splitlines()]
+        fields = next((line for line in lines if line and line[0] == f"cpu{cpu}"), ["0"] * 9)
+        tick = os.sysconf("SC_CLK_TCK")
+        user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) / tick for field in fields[1:9])
+        self.busy = user + nice + system + irq + softirq
+        self.stolen = steal
+
+
+class SystemCalls:
+    """Counts the system calls of processes with perf, in a run that is not timed: counting has a price."""
+
+    EVENTS = {"syscalls": "raw_syscalls/sys_enter", "enters": "syscalls/sys_enter_io_uring_enter"}
+
+    @classmethod
+    def why_not(cls):
+        """None where counting works, else what is missing. As root perf would mount tracefs and leave it there."""
+        if not shutil.which("perf"):
+            return "perf is missing (Debian package linux-perf)"
+        if not all(os.access(f"/sys/kernel/tracing/events/{event}/id", os.R_OK) for event in cls.EVENTS.values()):
+            return "tracefs is not readable here (as root: mount -t tracefs none /sys/kernel/tracing)"
+        return None
+
+    def __init__(self, pid):
+        command = ["perf", "stat", "-x", ",", "-p", ",".join(map(str, family(pid)))]
+        for event in self.EVENTS.values():
+            command += ["-e", event.replace("/", ":")]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        time.sleep(0.3)  # until it has attached; nothing says when
+
+    def stop(self):
+        """{'syscalls': count, 'enters': count}"""
+        self.process.send_signal(2)
+        output = self.process.communicate(timeout=10)[1]
+        counts = {}
+        for line in output.splitlines():
+            fields = line.split(",")
+            for name, event in self.EVENTS.items():
+                if len(fields) > 2 and fields[2] == event.replace("/", ":") and fields[0].isdigit():
+                    counts[name] = int(fields[0])
+        return counts
+
+
+def version(*command):
+    """The first line that a program prints about itself, or None where it is missing or fails."""
+    if not shutil.which(command[0]):
+        return None
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    failed = done.returncode != 0 and command[0] == "git"  # wrk -v exits with 1
+    return None if failed else ((done.stdout + done.stderr).splitlines() or [""])[0].strip()
+
+
+def describe(repository):
+    models = [line.split(":")[1].strip() for line in read("/proc/cpuinfo").splitlines() if "model name" in line]
+    revision = version("git", "-C", str(repository), "describe", "--always", "--dirty")
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "kernel": platform.release(),
+        "cpu": models[0] if models else platform.machine(),
+        "cpus": os.cpu_count(),
+        "usable_cpus": len(os.sched_getaffinity(0)),
+        "congestion_control": read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
+        "load_average": read("/proc/loadavg").split()[:3],
+        "revision": revision,
+        "nginx": version("nginx", "-v"),
+        "wrk": (version("wrk", "-v") or "").split(" [")[0] or None,
+    }
