@@ -1,0 +1,45 @@
+#!/bin/sh
+# Holds tests/count.awk, which turns meson's log into the closing line "N passed, N failed" of ./dev test: a program
+# that failed must never count as passed. Each case is a log, as meson 1.7 writes it, and the counts that must come out.
+set -eu
+unset CDPATH
+cd -- "$(dirname -- "$0")/.."
+passed=0
+failed=0
+
+# expect NAME COUNTS LOG
+expect() {
+  got=$(printf '%s' "$3" | awk -f count.awk)
+  if [ "$got" = "$2" ]; then
+    passed=$((passed + 1))
+  else
+    printf '%s: expected "%s", counted "%s"\n' "$1" "$2" "$got"
+    failed=$((failed + 1))
+  fi
+}
+
+# entry OUTPUT RESULT: one test program's line.
+entry() { printf '{"name": "x", "stdout": "%s", "result": "%s", "returncode": 0}\n' "$1" "$2"; }
+
+green='[doctest] test cases:  12 |  12 passed | 0 failed | 0 skipped\n[doctest] assertions: 99 | 99 passed | 0 failed\n'
+red='[doctest] test cases: 3 | 1 passed | 2 failed | 0 skipped\n'
+
+expect 'an empty log has no test' '0 0' ''
+expect 'doctest cases are counted, assertions are not' '12 0' "$(entry "$green" OK)"
+expect 'failed cases are counted one by one' '1 2' "$(entry "$red" FAIL)"
+expect 'programs are summed' '13 2' "$(entry "$green" OK; entry "$red" FAIL)"
+expect 'a program of another kind is one case' '1 0' "$(entry '' OK)"
+expect 'a crash without a word is one failure' '0 1' "$(entry '' FAIL)"
+expect 'a time-out is a failure' '0 1' "$(entry '' TIMEOUT)"
+expect 'an error of the test itself is a failure' '0 1' "$(entry '' ERROR)"
+expect 'an interrupted program is a failure' '0 1' "$(entry '' INTERRUPT)"
+expect 'green cases with a bad exit are a failure more' '12 1' "$(entry "$green" FAIL)"
+expect 'a skipped program is neither' '0 0' "$(entry '' SKIP)"
+expect 'a failure that was asked for passes' '1 0' "$(entry '' EXPECTEDFAIL)"
+expect 'a pass where a failure was asked for fails' '0 1' "$(entry '' UNEXPECTEDPASS)"
+expect 'a script that ends in a line of its own is counted by it' '31 2' "$(entry '31 passed, 2 failed\n' FAIL)"
+expect 'output that looks like a result is not one' '0 1' "$(entry 'said: \"result\": \"OK\"' FAIL)"
+expect 'a line that was cut off is a failure' '0 1' '{"name": "cut in the mid'
+
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
