@@ -42,6 +42,19 @@ int orphan_timeout_ms(const config::Config& config) {
   return static_cast<int>(std::min<int64_t>(2 * config.limits.send_timeout.count(), INT32_MAX));
 }
 
+// A socket file that a killed process left behind refuses connections: it may go. One that answers is in use. A file
+// that is no socket refuses them too (ECONNREFUSED): it is somebody's data.
+void remove_stale(const ListenAddress& address) {
+  const char* path = reinterpret_cast<const sockaddr_un*>(&address.address)->sun_path;
+  struct stat status{};
+  if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+  Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.open()) return;
+  if (connect(probe.number(), raw(address), address.address_size) != 0 && errno == ECONNREFUSED) {
+    unlink(path);
+  }
+}
+
 Result<Fd> open_socket(const ListenAddress& address, bool share_port, int orphan_ms) {
   const int family = address.address.ss_family;
   Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -56,21 +69,11 @@ Result<Fd> open_socket(const ListenAddress& address, bool share_port, int orphan
   for (int attempt = 0; ::bind(socket.number(), raw(address), address.address_size) != 0; ++attempt) {
     if (errno != EADDRINUSE || attempt == bind_attempts) return std::unexpected(bind_error(address, errno));
     std::this_thread::sleep_for(bind_pause);
+    // A killed process' ring answers for some ms yet: more than one look, but few, each takes a place in a live
+    // backlog.
+    if (family == AF_UNIX && attempt % 4 == 0) remove_stale(address);
   }
   return socket;
-}
-
-// A socket file that a killed process left behind refuses connections: it may go. One that answers is in use. A file
-// that is no socket refuses them too (ECONNREFUSED): it is somebody's data.
-void remove_stale(const ListenAddress& address) {
-  const char* path = reinterpret_cast<const sockaddr_un*>(&address.address)->sun_path;
-  struct stat status{};
-  if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-  Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe.open()) return;
-  if (connect(probe.number(), raw(address), address.address_size) != 0 && errno == ECONNREFUSED) {
-    unlink(path);
-  }
 }
 
 // ":8080" on a machine without IPv6: all of IPv4.
@@ -94,7 +97,6 @@ Result<Listeners> Listeners::bind(const config::Config& config, uint32_t workers
   for (const ListenAddress& configured : config.server.listen) {
     const ListenAddress address = for_this_machine(configured);
     const bool unix_socket = address.kind == ListenAddress::Kind::unix_path;
-    if (unix_socket) remove_stale(address);
     auto alone = open_socket(address, false, orphan_timeout_ms(config));
     if (!alone) return std::unexpected(alone.error());
     Socket socket{address, {}};

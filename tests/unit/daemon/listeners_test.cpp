@@ -93,7 +93,7 @@ Fd unix_listener(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_un address = unix_address(path);
   REQUIRE(::bind(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(socket.number(), 1) == 0);
+  REQUIRE(::listen(socket.number(), 8) == 0);
   return socket;
 }
 bool answers(const std::string& path) {
