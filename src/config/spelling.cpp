@@ -25,8 +25,10 @@ bool only(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-// A media type goes into a header of every answer: nothing that could end the line or start another field.
+// A media type goes into a header of every answer: nothing that could end the line or start another field, and no
+// longer than two restricted names and their slash (RFC 6838 §4.2): heads are composed into bounded memory.
 bool is_media_type(std::string_view text) {
+  if (text.size() > 255) return false;
   constexpr std::string_view marks = "!#$&^_.+-";
   const auto is_token = [&](std::string_view token) {
     return !token.empty() &&

@@ -59,6 +59,7 @@ std::string account_of(const server::Worker& worker, uint32_t index) {
   add("timeouts", served.timeouts);
   add("aborted", served.aborted);
   add("fetches", disk.fetches);
+  add("cached", disk.published);
   add("joined", disk.joined);
   add("rejected", disk.rejected);
   add("changed_while_read", disk.moved);

@@ -60,7 +60,7 @@ class Disk {
 
   /// A completion tagged Kind::fetch or Kind::stream.
   void on_completion(const uring::Completion& completion);
-  /// Once a tick: asks downloads whose clients take nothing to give their memory back while others wait for it.
+  /// Once a turn: asks downloads whose clients take nothing to give their memory back while others wait for it.
   void on_tick() { streams_waiting_reclaim(); }
 
   /// Downloads wait for a place or for memory.

@@ -169,6 +169,9 @@ TEST_CASE("a media type cannot end a header line, and an extension has one dot")
     CAPTURE(type);
     CHECK_FALSE(is_media_type(type));
   }
+  // A longer one might not fit the bounded head of an answer.
+  CHECK(is_media_type("a/" + std::string(253, 'b')));
+  CHECK_FALSE(is_media_type("a/" + std::string(254, 'b')));
   for (const char* table :
        {R"({ foo = "a/b" })", R"({ "." = "a/b" })", R"({ ".tar.gz" = "a/b" })", R"({ "" = "a/b" })"}) {
     CAPTURE(table);
