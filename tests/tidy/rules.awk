@@ -11,7 +11,7 @@ function finding(line, rule, text) { printf "%s:%d: [%s] %s\n", path, line, rule
 function declare_rooms() {
   may["base"] = ""
   may["uring"] = may["http"] = may["config"] = may["log"] = may["stats"] = ""
-  may["cache"] = "http"
+  may["cache"] = "http stats"
   may["site"] = "http config"
   may["disk"] = "cache http uring log stats"
   may["server"] = "uring http config log stats cache site disk"
