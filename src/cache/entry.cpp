@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -32,26 +33,50 @@ void write_etag(std::span<const char> bytes, std::span<char, etag_bytes> out) {
   *place = '"';
 }
 
-EntryRef Entry::make(const Key& key, size_t body_bytes, size_t* account) {
-  const size_t bytes = sizeof(Entry) + key.path.size() + 1 + head_room_bytes + body_bytes;
+// [Entry][path NUL][more_bytes], or nullptr where there is no memory.
+Entry* Entry::allocate(const Key& key, Kind kind, size_t more_bytes, size_t payload_bytes, size_t* account) {
+  const size_t bytes = sizeof(Entry) + key.path.size() + 1 + more_bytes;
   void* memory = std::malloc(bytes);
-  if (!memory) return {};
+  if (!memory) return nullptr;
   auto* entry = new (memory) Entry;
-  entry->allocation_bytes_ = bytes;
+  entry->kind_ = kind;
+  entry->charge_bytes_ = bytes + payload_bytes;
   entry->account_ = account;
-  if (account) *account += bytes;
+  if (account) *account += entry->charge_bytes_;
   entry->site_ = key.site;
   entry->hash_ = key.hash;
   entry->path_bytes_ = static_cast<uint32_t>(key.path.size());
   char* path = reinterpret_cast<char*>(entry + 1);
   std::memcpy(path, key.path.data(), key.path.size());
   path[key.path.size()] = '\0';
-  entry->body_ = path + key.path.size() + 1 + head_room_bytes;
+  entry->body_ = path + key.path.size() + 1;
+  return entry;
+}
+
+EntryRef Entry::make(const Key& key, size_t body_bytes, size_t* account) {
+  Entry* entry = allocate(key, Kind::content, head_room_bytes + body_bytes, 0, account);
+  if (!entry) return {};
+  entry->body_ += head_room_bytes;
   entry->body_bytes_ = body_bytes;
   return EntryRef(entry);
 }
 
-bool Entry::seal(const EntryFacts& facts, int64_t now_s, uint64_t now_ms) {
+EntryRef Entry::make_verdict(const Key& key, int status, size_t* account) {
+  Entry* entry = allocate(key, Kind::verdict, 0, 0, account);
+  if (entry) entry->status_ = static_cast<uint16_t>(status);
+  return EntryRef(entry);
+}
+
+EntryRef Entry::make_holder(const Key& key, Kind kind, std::unique_ptr<Payload> payload, size_t payload_bytes,
+                            size_t* account) {
+  CHECK(kind == Kind::file || kind == Kind::names);
+  Entry* entry = allocate(key, kind, 0, payload_bytes, account);
+  if (entry) entry->payload_ = std::move(payload);
+  return EntryRef(entry);
+}
+
+bool Entry::seal(const EntryFacts& facts, int64_t now_s) {
+  CHECK(kind_ == Kind::content);
   CHECK(head_bytes_ == 0);
   write_etag({body_, body_bytes_}, etag_);
   facts_ = facts;
@@ -73,7 +98,6 @@ bool Entry::seal(const EntryFacts& facts, int64_t now_s, uint64_t now_ms) {
   std::memcpy(body_ - size, text, size);
   head_bytes_ = static_cast<uint32_t>(size);
   date_s_ = now_s;
-  looked_at_ms_ = now_ms;
   return true;
 }
 
@@ -87,7 +111,7 @@ bool Entry::patch_date(int64_t now_s, std::string_view date) {
 void Entry::destroy() {
   CHECK(references_ == 0);
   CHECK(!in_cache_);
-  if (account_) *account_ -= allocation_bytes_;
+  if (account_) *account_ -= charge_bytes_;
   this->~Entry();
   std::free(this);
 }

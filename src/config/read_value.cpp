@@ -35,6 +35,7 @@ class Reader {
       case Kind::hosts: return hosts(value);
       case Kind::path: return path(value);
       case Kind::file_names: return file_names(value);
+      case Kind::globs: return globs(value);
       case Kind::media_types: return media_types(value);
       case Kind::error_pages: return error_pages(value);
     }
@@ -247,6 +248,18 @@ class Reader {
       names.push_back(*text);
     });
     slot<std::vector<std::string>>() = std::move(names);
+  }
+
+  void globs(const Value& value) {
+    std::vector<std::string> patterns;
+    elements(value, [&](const Value& element) {
+      const auto* text = element.as<std::string>();
+      if (!text || text->empty() || text->contains('\0')) {
+        return wrong(element.at, describe(element), R"(a pattern such as "/assets/**")");
+      }
+      patterns.push_back(*text);
+    });
+    slot<std::vector<std::string>>() = std::move(patterns);
   }
 
   /// Calls `each(entry, text)` for the entries of a table of strings.

@@ -21,6 +21,7 @@ constexpr std::uint64_t shortest = 10;
 constexpr std::array<std::string_view, 3> pin_words = {"\"auto\"", "true", "false"};
 constexpr std::array<std::string_view, 2> symlink_words = {"\"inside\"", "\"never\""};
 constexpr std::array<std::string_view, 4> level_words = {"\"error\"", "\"warn\"", "\"info\"", "\"debug\""};
+constexpr std::array<std::string_view, 3> zero_copy_words = {"\"safe\"", "\"always\"", "\"never\""};
 constexpr std::array<std::string_view, 1> auto_word = {"\"auto\""};
 
 constexpr Form count(std::uint64_t least, std::uint64_t most) { return {Kind::count, least, most}; }
@@ -93,9 +94,13 @@ constexpr Key keys[] = {
      "buffers of all large downloads together; short of it pieces shrink (to 16KiB), and a download whose client "
      "takes nothing gives its buffer back and reads again: none waits for a stalled one",
      CONFIG(disk.stream_memory_bytes)},
+    {"disk.zero_copy", R"("safe")", word(zero_copy_words), reload, as_default,
+     R"(send file pages by reference: "safe" = only files that cannot change while sent (read-only file system, )"
+     R"(immutable flag, fs-verity), "always" (you replace files by rename only), "never")",
+     CONFIG(disk.zero_copy)},
 
     {"cache.size", R"("auto")", size(1 * MiB, 1024 * GiB, auto_word), reload, as_default,
-     R"(all workers together, headers counted; "auto" = a quarter of the memory limit )"
+     R"(all workers together, headers and "not found" counted; "auto" = a quarter of the memory limit )"
      R"((cgroup or machine), 16MiB to 1GiB)",
      CONFIG(cache.size_bytes)},
     {"cache.max_file_size", R"("64KiB")", size(1 * KiB, 64 * MiB), reload, as_default,
@@ -104,6 +109,18 @@ constexpr Key keys[] = {
     {"cache.stale_after", R"("2s")", duration(0, day), reload, as_default,
      "an entry looked at longer ago is looked at again before use",
      CONFIG(cache.stale_after)},
+    {"cache.missing_ttl", R"("2s")", duration(0, day), reload, as_default,
+     R"(how long "not found" is remembered; "0s" = until evicted)",
+     CONFIG(cache.missing_ttl)},
+    {"cache.idle_after", R"("10m")", duration(0, 365 * day), reload, as_default,
+     R"(entries nobody asked for are dropped; "0s" = never)",
+     CONFIG(cache.idle_after)},
+    {"cache.watch", "true", form(Kind::flag), reload, as_default,
+     "drop entries at once when inotify reports a change under root",
+     CONFIG(cache.watch)},
+    {"cache.preload", "[]", form(Kind::globs), reload, as_default,
+     R"(files read at start and after a release switch: ["/index.html", "/assets/**", "**/*.css"])",
+     CONFIG(cache.preload)},
 
     {"log.level", R"("info")", word(level_words), reload, as_default,
      "what is written to stderr",
@@ -131,6 +148,9 @@ constexpr Key keys[] = {
     {"site.hidden", "false", form(Kind::flag), reload, as_default,
      "serve names that begin with a dot (/.well-known/ always is)",
      SITE(hidden)},
+    {"site.keep_previous", R"("0s")", duration(0, 365 * day), reload, as_default,
+     "after a release switch, files gone from the new tree come from the old this long",
+     SITE(keep_previous)},
 };
 // clang-format on
 

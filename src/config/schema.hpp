@@ -15,7 +15,20 @@ namespace uringd::config {
 
 /// What a key takes. Bounds are inclusive and in the unit of the kind (count, bytes, ms).
 struct Form {
-  enum class Kind { count, size, duration, flag, word, listen, hosts, path, file_names, media_types, error_pages };
+  enum class Kind {
+    count,
+    size,
+    duration,
+    flag,
+    word,
+    listen,
+    hosts,
+    path,
+    file_names,
+    globs,
+    media_types,
+    error_pages
+  };
   Kind kind;
   std::uint64_t least = 0;
   std::uint64_t most = 0;
@@ -28,8 +41,8 @@ struct Form {
 
 /// Where a value is stored.
 using Slot = std::variant<std::uint32_t*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*, bool*, Pin*,
-                          Symlinks*, LogLevel*, std::string*, std::vector<std::string>*, std::vector<ListenAddress>*,
-                          std::vector<std::pair<std::string, std::string>>*>;
+                          Symlinks*, LogLevel*, ZeroCopy*, std::string*, std::vector<std::string>*,
+                          std::vector<ListenAddress>*, std::vector<std::pair<std::string, std::string>>*>;
 
 enum class Change { reload, restart };  // what it takes for a new value to have its effect
 /// For Key::shipped: the shipped config.toml shows the key commented out, with its default.

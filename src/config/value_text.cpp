@@ -69,6 +69,7 @@ std::string expected(const Form& form) {
     case Kind::hosts: return "an array of host names";
     case Kind::path: return "a path";
     case Kind::file_names: return "an array of file names";
+    case Kind::globs: return R"(an array of patterns such as "/assets/**")";
     case Kind::media_types: return R"(a table { ".extension" = "media/type" })";
     case Kind::error_pages: return R"(a table { status = "/page" })";
   }

@@ -68,6 +68,27 @@ double cpu_quota(const std::string& root, const std::vector<std::string>& groups
   return quota;
 }
 
+// This process' memory cgroup where the machine has version 1, which shows it mounted by itself or with others.
+std::optional<uint64_t> memory_limit_v1(const std::string& root) {
+  std::ifstream file(root + "/proc/self/cgroup");
+  std::optional<uint64_t> limit;
+  for (std::string line; std::getline(file, line);) {  // "7:memory:/a/b", "3:cpu,memory:/a/b"
+    const size_t first = line.find(':');
+    const size_t second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    if (!controllers.contains(",memory,")) continue;
+    std::string group = line.substr(second + 1);
+    for (;;) {  // in a container the path may be the host's: then only the top exists, and is ours
+      const auto found = number(first_line(root + "/sys/fs/cgroup/memory" + group + "/memory.limit_in_bytes"));
+      if (found && *found > 0) limit = std::min(limit.value_or(UINT64_MAX), *found);  // no limit: near 2^63
+      if (group.empty()) break;
+      group.resize(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
+    }
+  }
+  return limit;
+}
+
 uint64_t memory_limit(const std::string& root, const std::vector<std::string>& groups) {
   struct sysinfo info{};
   sysinfo(&info);
@@ -76,6 +97,7 @@ uint64_t memory_limit(const std::string& root, const std::vector<std::string>& g
     const auto found = number(first_line(root + "/sys/fs/cgroup" + group + "/memory.max"));  // "max": no number
     if (found && *found > 0) limit = std::min(limit, *found);
   }
+  if (const auto older = memory_limit_v1(root)) limit = std::min(limit, *older);
   return limit;
 }
 
@@ -140,6 +162,8 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
   options.index = index;
   options.connection_slots = connections;
   options.cache_bytes = share(config.cache.size_bytes.value_or(std::clamp(memory / 4, 16 * MiB, 1 * GiB)));
+  // A sixteenth of the descriptors, the sockets' own limit untouched by it: they are direct.
+  options.kept_files = std::clamp<size_t>(share(resources.descriptors / 16), 8, 4096);
   options.stream_memory_bytes = share(std::min(config.disk.stream_memory_bytes, memory / 8));
   // The limit is per user and the rings themselves need some of it: buffers may take half, or none.
   options.register_memory = options.stream_memory_bytes * workers <= resources.memory_lock_bytes / 2;

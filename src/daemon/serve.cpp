@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -23,6 +24,7 @@
 #include "uringd/daemon/listeners.hpp"
 #include "uringd/daemon/resources.hpp"
 #include "uringd/log/logger.hpp"
+#include "uringd/server/helper.hpp"
 #include "uringd/server/worker.hpp"
 
 namespace uringd::daemon {
@@ -43,33 +45,57 @@ sigset_t handled_signals() {
   return set;
 }
 
-// What a worker did in its life, for the log when it ends.
-std::string account_of(const server::Worker& worker, uint32_t index) {
+// What a worker did in its life, for the log when it ends; a line has its bound.
+std::vector<std::string> account_of(const server::Worker& worker, uint32_t index) {
   const server::WorkerCounters& served = worker.counters();
   const disk::DiskCounters& disk = worker.disk().counters();
+  const cache::CacheCounters& cache = worker.cache().counters();
   const uring::RingCounters& ring = worker.ring().counters();
-  std::string text = "worker " + std::to_string(index) + ":";
-  const auto add = [&text](const char* name, uint64_t value) {
-    text.append(" ").append(name).append("=").append(std::to_string(value));
+  std::vector<std::string> lines;
+  const auto begin = [&] { lines.push_back("worker " + std::to_string(index) + ":"); };
+  const auto add = [&](const char* name, uint64_t value) {
+    lines.back().append(" ").append(name).append("=").append(std::to_string(value));
   };
+  begin();
   add("connections", served.accepted);
   add("requests", served.requests);
   add("hits", served.hits);
   add("misses", served.misses);
+  add("sent_bytes", served.sent_bytes);
   add("timeouts", served.timeouts);
   add("aborted", served.aborted);
-  add("fetches", disk.fetches);
-  add("cached", disk.published);
-  add("joined", disk.joined);
-  add("rejected", disk.rejected);
-  add("changed_while_read", disk.moved);
   add("pieces", disk.stream_pieces);
   add("failed_streams", disk.stream_failures);
   add("enters", ring.enters);
   add("submissions", ring.submissions);
   add("completions", ring.completions);
   add("overflows", ring.overflows);
-  return text;
+  begin();
+  add("absent", disk.absent);
+  add("aged", disk.aged);
+  add("other_release", disk.other_release);
+  add("fetches", disk.fetches);
+  add("joined", disk.joined);
+  add("rejected", disk.rejected);
+  add("deepest", disk.deepest);
+  add("cold_opens", disk.cold_opens);
+  add("read_bytes", disk.read_bytes);
+  add("changed_while_read", disk.moved);
+  add("too_young", disk.not_kept);
+  add("looks", disk.looks);
+  add("looks_ahead", disk.looks_ahead);
+  add("unchanged", disk.unchanged);
+  add("stale", disk.stale);
+  add("preloaded", disk.preloaded);
+  begin();
+  add("cached", disk.published);
+  static constexpr std::array<const char*, cache::gone_count> reasons = {
+      "evicted", "gone_idle", "gone_changed", "gone_missing", "gone_watch", "gone_replaced", "gone_closing"};
+  for (size_t reason = 0; reason < reasons.size(); ++reason) add(reasons[reason], cache.gone[reason]);
+  add("invalidated", disk.invalidated);
+  add("missing_by_name", disk.missing_by_name);
+  add("listings", disk.listings);
+  return lines;
 }
 
 // The meeting of the main thread and the workers at start: all ready, or one error.
@@ -86,7 +112,7 @@ struct WorkerThread {
   server::WorkerOptions options;
   int cpu = -1;
   std::vector<server::Worker::Listener> listeners;
-  server::Mailbox* mailbox = nullptr;  // the worker's, valid from ready until the worker has ended
+  std::unique_ptr<server::Mailbox> mailbox = std::make_unique<server::Mailbox>();
 };
 
 class Server {
@@ -98,7 +124,8 @@ class Server {
         logger_(logger),
         listeners_(std::move(listeners)),
         ended_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        threads_(worker_count(config, resources)) {
+        threads_(worker_count(config, resources)),
+        helper_(snapshot_->sites(), helper_options(config), logger, static_cast<uint32_t>(threads_.size())) {
     shared_.connection_limit = connection_limit(config, resources);
     uint64_t seed = 0;
     CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
@@ -113,6 +140,7 @@ class Server {
   int run(const sigset_t& signals) {
     for (WorkerThread& worker : threads_) worker.thread = std::thread([this, &worker] { live(worker); });
     if (auto started = wait_for_workers(); !started) return give_up(started.error().message);
+    if (auto helping = start_helper(); !helping) return give_up(helping.error().message);
     if (auto listening = listeners_.listen(); !listening) return give_up(listening.error().message);
     {
       const std::lock_guard lock(start_.mutex);
@@ -122,9 +150,10 @@ class Server {
     logger_.info("listening on " + listeners_.text() + " with " + std::to_string(threads_.size()) +
                  (threads_.size() == 1 ? " worker" : " workers"));
     const bool clean = watch(signals);
+    const bool helped = helper_.stop(Milliseconds(500));
     logger_.info("stopped");
     flush_log();
-    if (!clean) {
+    if (!clean || !helped) {
       _exit(0);  // no waiting for what a disk still holds
     }
     for (WorkerThread& worker : threads_) worker.thread.join();
@@ -141,7 +170,8 @@ class Server {
       pthread_setaffinity_np(pthread_self(), sizeof mask, &mask);
     }
     pthread_setname_np(pthread_self(), ("uringd/" + std::to_string(self.options.index)).c_str());
-    auto worker = server::Worker::create(self.options, snapshot_, shared_, logger_);
+    auto worker = server::Worker::create(self.options, snapshot_, shared_, *self.mailbox,
+                                         &helper_.door(self.options.index), logger_);
     {
       std::unique_lock lock(start_.mutex);
       if (!worker) {
@@ -149,7 +179,6 @@ class Server {
         start_.changed.notify_all();
         return;
       }
-      self.mailbox = &(*worker)->mailbox();
       ++start_.ready;
       start_.changed.notify_all();
       start_.changed.wait(lock, [this] { return start_.go || !start_.error.empty(); });
@@ -157,14 +186,25 @@ class Server {
     }
     (*worker)->listen(self.listeners);
     (*worker)->run();
-    logger_.info(account_of(**worker, self.options.index));
+    for (const std::string& line : account_of(**worker, self.options.index)) logger_.info(line);
     if (!(*worker)->disk().idle()) {
       stuck_ = true;  // the kernel still holds memory of ours
       [[maybe_unused]] const server::Worker* leaked = worker->release();
     }
     alive_.fetch_sub(1);
     eventfd_write(ended_.number(), 1);
-    while (alive_.load() > 0) std::this_thread::sleep_for(Milliseconds(1));  // mailboxes stay until all have ended
+  }
+
+  static server::HelperOptions helper_options(const config::Config& config) {
+    return {.watch = config.cache.watch,
+            .stale_after_ms = static_cast<uint64_t>(config.cache.stale_after.count()),
+            .preload = config.cache.preload};
+  }
+
+  Result<void> start_helper() {
+    std::vector<server::Mailbox*> mailboxes;
+    for (WorkerThread& worker : threads_) mailboxes.push_back(worker.mailbox.get());
+    return helper_.start(mailboxes);
   }
 
   Result<void> wait_for_workers() {
@@ -196,11 +236,18 @@ class Server {
     }
   }
 
-  // Until all workers have ended (true), a second signal or the end of the drain (false).
+  // Until all workers have ended: true where they could let go of everything. A second signal or the end of the drain
+  // closes what is open.
   bool watch(const sigset_t& signals) {
     Fd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     CHECK(signal_fd.open());
     auto deadline = SteadyClock::time_point::max();
+    bool aborting = false;
+    const auto abort = [&] {
+      aborting = true;
+      deadline = SteadyClock::now() + Milliseconds(500);
+      for (WorkerThread& worker : threads_) worker.mailbox->post(server::Command::abort);
+    };
     while (alive_.load() > 0) {
       // While stderr takes nothing, it is what we wait for, not the lines behind it.
       const bool blocked = logger_.blocked();
@@ -211,9 +258,11 @@ class Server {
       int timeout_ms = -1;
       if (deadline != SteadyClock::time_point::max()) {
         const auto left = std::chrono::duration_cast<Milliseconds>(deadline - SteadyClock::now()).count();
+        if (left <= 0 && aborting) return false;
         if (left <= 0) {
-          logger_.warn("drain_timeout: leaving with connections open");
-          return false;
+          logger_.warn("drain_timeout: closing what is still open");
+          abort();
+          continue;
         }
         timeout_ms = static_cast<int>(std::min<int64_t>(left + 1, 60'000));
       }
@@ -228,7 +277,10 @@ class Server {
           logger_.warn("signal " + std::to_string(number) + " has no meaning yet: restart to change anything");
           continue;
         }
-        if (deadline != SteadyClock::time_point::max()) return false;
+        if (deadline != SteadyClock::time_point::max()) {
+          if (!aborting) abort();
+          continue;
+        }
         logger_.info("draining");
         listeners_.remove_names();
         deadline = SteadyClock::now() + config_.server.drain_timeout;
@@ -248,6 +300,7 @@ class Server {
   std::atomic<uint32_t> alive_{0};
   std::atomic<bool> stuck_{false};
   std::vector<WorkerThread> threads_;
+  server::Helper helper_;  // after the threads' mailboxes, which it posts to
 };
 
 }  // namespace

@@ -1,8 +1,7 @@
-// The tables and the bounds: which fetches are under way, who waits in line, how many operations are in flight.
+// What may be answered from the cache, which fetches are under way, and the bounds on both.
 #include "uringd/disk/disk.hpp"
 
 #include <algorithm>
-
 #include <utility>
 
 #include "uringd/base/check.hpp"
@@ -12,14 +11,13 @@ namespace uringd::disk {
 namespace {
 
 constexpr uint32_t stream_limit = 1U << 16;  // one per connection at most
-
-// How long a client may hold a piece while others wait for memory: the more wait, the shorter.
-constexpr uint64_t patience_ms(uint32_t waiting) { return std::max<uint64_t>(200 / (1 + waiting / 8), 10); }
+constexpr uint32_t fewest_looks = 4;
+constexpr uint64_t for_ever_ms = UINT64_MAX;
 
 }  // namespace
 
 Disk::Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Clock& clock, log::Logger& logger,
-           std::span<const SiteFiles> sites, const http::MediaTypes& types, const DiskOptions& options)
+           const Sites& sites, const http::MediaTypes& types, HelperDoor* helper, const DiskOptions& options)
     : ring_(ring),
       cache_(cache),
       memory_(memory),
@@ -27,40 +25,156 @@ Disk::Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Cl
       logger_(logger),
       sites_(sites),
       types_(types),
+      helper_(helper),
       options_(options),
-      fetches_(options.queue_size + 1),  // one may be waking its waiters, its place given back already
-      streams_(stream_limit) {}
-
-Disk::~Disk() {
-  CHECK(in_flight_ == 0);
-  CHECK(line_.empty());
+      place_limit_(sites.count() > 1 ? std::max(options.queue_size / 2, 1U) : options.queue_size),
+      thread_limit_(sites.count() > 1 ? std::max(options.kernel_threads / 2, 1U) : options.kernel_threads),
+      look_limit_(std::max(options.queue_size / 8, fewest_looks)),
+      fetches_(options.queue_size + look_limit_ + 1),  // one may be waking its waiters, its place given back already
+      streams_(stream_limit),
+      uses_(sites.count()),
+      directories_(helper, options.hash_seed) {
+  cache_.set_observer(this);
 }
 
-bool Disk::fetch(const cache::Key& key, Waiter& waiter) {
+Disk::~Disk() {
+  cache_.set_observer(nullptr);
+  CHECK(in_flight_ == 0);
+  CHECK(line_.empty());
+  CHECK(reading_bytes_ == 0);
+}
+
+// --- what may be answered ---
+
+uint64_t Disk::lasting_ms(const cache::Entry& entry) const {
+  const bool missing =
+      entry.kind() == cache::Kind::names || (entry.kind() == cache::Kind::verdict && entry.status() == 404);
+  if (!missing) return options_.stale_after_ms;
+  return options_.missing_ttl_ms == 0 ? for_ever_ms : options_.missing_ttl_ms;
+}
+
+Found Disk::find(const cache::Key& key) {
+  cache::Entry* entry = cache_.find(key, clock_.monotonic_ms);
+  if (!entry) {
+    if (missing_by_name(key)) return {.status = 404};
+    ++counters_.absent;
+    return {};
+  }
+  if (entry->kind() == cache::Kind::file && !static_cast<KeptFile*>(entry->payload())->file->held_still()) {
+    cache_.drop(*entry, cache::Gone::changed);  // its length and validators are no longer the file's
+    ++counters_.absent;
+    return {};
+  }
+  const SiteState& site = sites_.state(key.site);
+  if (entry->generation() == site.generation) [[likely]] {
+    const uint64_t lasts_ms = lasting_ms(*entry);
+    const uint64_t age_ms = clock_.monotonic_ms - entry->looked_at_ms();
+    if (age_ms <= lasts_ms / 2) [[likely]]
+      return {.entry = entry};
+    if (age_ms <= lasts_ms) {
+      look_ahead(key, *entry);
+      return {.entry = entry};
+    }
+  } else if (entry->generation() < site.release) {
+    ++counters_.other_release;
+    return {};
+  }
+  // Nobody waits for a look that does not come back, or that cannot even begin.
+  if (entry->look() == cache::Entry::Look::overdue ||
+      (entry->look() == cache::Entry::Look::none && !may_look(key.site))) {
+    ++counters_.stale;
+    return {.entry = entry, .stale = true};
+  }
+  ++counters_.aged;
+  return {};
+}
+
+void Disk::look_ahead(const cache::Key& key, cache::Entry& entry) {
+  if (entry.look() != cache::Entry::Look::none || under_way(key)) return;
+  if (start(key, &entry, Fetch::Purpose::look)) ++counters_.looks_ahead;
+}
+
+// --- fetches ---
+
+Fetch* Disk::under_way(const cache::Key& key) {
   List<Fetch>& bucket = bucket_of(key.hash);
   for (Fetch* fetch = bucket.front(); fetch; fetch = bucket.after(*fetch)) {
     const cache::Key other = fetch->key();
-    if (other.hash != key.hash || other.site != key.site || other.path != key.path) continue;
-    ++counters_.joined;
-    fetch->wait(waiter);
-    return true;
+    if (other.hash == key.hash && other.site == key.site && other.path == key.path) return fetch;
   }
-  if (!take_place()) {
+  return nullptr;
+}
+
+bool Disk::fetch(const cache::Key& key, Waiter& waiter) {
+  if (Fetch* fetch = under_way(key)) {
+    if (fetch->generation() == sites_.state(key.site).generation) {
+      ++counters_.joined;
+      fetch->wait(waiter);
+      return true;
+    }
+    fetch->doubt();  // it asks the tree before the last switch: only for those who asked before it
+  }
+  Fetch* fetch = start(key, cache_.peek(key), Fetch::Purpose::request);
+  if (!fetch) {
     ++counters_.rejected;
     return false;
   }
-  Fetch* fetch = fetches_.acquire(*this, key);
-  CHECK(fetch);  // there are more slots than places
-  bucket.push_back(*fetch);
   fetch->wait(waiter);
-  ++counters_.fetches;
-  fetch->start();
   return true;
 }
 
-Stream* Disk::stream(OpenFileRef file, uint64_t first, uint64_t length, StreamClient& client) {
-  return streams_.acquire(*this, std::move(file), first, length, client);
+Fetch* Disk::start(const cache::Key& key, cache::Entry* known, Fetch::Purpose purpose) {
+  const bool looks = known || purpose == Fetch::Purpose::list;
+  if (looks ? !may_look(key.site) : !may_fetch(key.site)) return nullptr;
+  Fetch* fetch = fetches_.acquire(*this, key, known, purpose, next_sequence_++);
+  CHECK(fetch);  // there are more slots than places
+  CHECK(take_place(*fetch));
+  bucket_of(key.hash).push_back(*fetch);
+  by_age_.push_back(*fetch);
+  ++(known ? counters_.looks : counters_.fetches);
+  if (known) {
+    known->set_look(cache::Entry::Look::under_way);
+    looks_.push_back(*fetch);
+  }
+  fetch->start();
+  return fetch;
 }
+
+void Disk::on_settled(Fetch& fetch) {
+  if (static_cast<Link<Fetch>&>(fetch).linked()) static_cast<Link<Fetch>&>(fetch).unlink();
+  static_cast<Link<Fetch, ByAge>&>(fetch).unlink();
+  if (static_cast<Link<Fetch, Looking>&>(fetch).linked()) static_cast<Link<Fetch, Looking>&>(fetch).unlink();
+  if (fetch.known_ && !fetch.doubtful_) fetch.known_->set_look(cache::Entry::Look::none);
+  give_place(fetch);
+  if (fetch.purpose() == Fetch::Purpose::preload) {
+    --preloads_in_flight_;
+    start_preloads();
+  }
+  acknowledge();
+}
+
+void Disk::start_preloads() {
+  constexpr uint32_t at_once = 4;
+  while (!preloads_.empty() && preloads_in_flight_ < at_once) {
+    const size_t full_bytes = cache_.bound_bytes(cache::Kind::content) / 8 * 7;
+    if (cache_.bytes(cache::Kind::content) > full_bytes) return preloads_.clear();  // more would push others out
+    const auto [site, path] = std::move(preloads_.front());
+    preloads_.pop_front();
+    const cache::Key key = key_of(site, path);
+    if (path.size() >= Fetch::path_limit) continue;
+    if (Fetch* fetch = under_way(key)) {
+      if (fetch->generation() == sites_.state(site).generation) continue;
+      fetch->doubt();
+    }
+    cache::Entry* held = cache_.peek(key);
+    if (held && held->generation() == sites_.state(site).generation) continue;
+    if (!start(key, held, Fetch::Purpose::preload)) return preloads_.clear();  // requests need the disk more
+    ++preloads_in_flight_;
+    ++counters_.preloaded;
+  }
+}
+
+// --- completions and time ---
 
 void Disk::on_completion(const uring::Completion& completion) {
   const uring::Tag tag = completion.tag;
@@ -74,16 +188,65 @@ void Disk::on_completion(const uring::Completion& completion) {
   stream->on_completion(completion);
 }
 
-bool Disk::take_place() {
-  if (in_flight_ == options_.queue_size) return false;
-  ++in_flight_;
-  return true;
+void Disk::on_tick() {
+  while (Fetch* fetch = looks_.front()) {
+    if (clock_.monotonic_ms - fetch->started_ms_ < Fetch::patience_ms) break;
+    fetch->overdue();
+  }
+  sweep();
+  end_turn_of_streams();
 }
 
-void Disk::give_place() {
-  CHECK(in_flight_ > 0);
-  --in_flight_;
-  resume_streams();
+uint64_t Disk::next_ms() {
+  uint64_t due_ms = UINT64_MAX;
+  for (Fetch* fetch = looks_.front(); fetch; fetch = looks_.after(*fetch)) {
+    if (fetch->waiters_.empty()) continue;  // looked at ahead: any turn will do
+    due_ms = fetch->started_ms_ + Fetch::patience_ms;
+    break;
+  }
+  if (options_.idle_after_ms > 0 && cache_.count() > 0) due_ms = std::min(due_ms, swept_ms_ + sweep_every_ms());
+  return due_ms;
+}
+
+// The whole table is looked through four times per idle_after, a slice at a time.
+uint64_t Disk::sweep_every_ms() const {
+  const uint64_t slices = (cache_.bucket_count() + sweep_buckets - 1) / sweep_buckets;
+  return std::max<uint64_t>(options_.idle_after_ms / (4 * slices), 64);
+}
+
+void Disk::sweep() {
+  directories_.sweep(clock_.monotonic_ms);
+  if (options_.idle_after_ms == 0 || clock_.monotonic_ms - swept_ms_ < sweep_every_ms()) return;
+  swept_ms_ = clock_.monotonic_ms;
+  cache_.sweep(clock_.monotonic_ms, options_.idle_after_ms, sweep_buckets);
+}
+
+void Disk::let_go() {
+  if (std::exchange(gone_, true)) return;
+  preloads_.clear();
+  cache_.clear();
+}
+
+// Directories of what is held are watched. A verdict's directory too, but a flood of random ones must not keep the
+// helper thread busy.
+void Disk::watch(const cache::Entry& entry) {
+  constexpr uint64_t pause_ms = 16;
+  if (entry.kind() == cache::Kind::verdict) {
+    if (clock_.monotonic_ms - verdict_watched_ms_ < pause_ms) return;
+    verdict_watched_ms_ = clock_.monotonic_ms;
+  }
+  const cache::Key key = entry.key();
+  directories_.watch(key.site, directory_of(key.path));
+}
+
+void Disk::on_linked(const cache::Entry& entry) {
+  const cache::Key key = entry.key();
+  directories_.enter(key.site, directory_of(key.path));
+}
+
+void Disk::on_unlinked(const cache::Entry& entry) {
+  const cache::Key key = entry.key();
+  directories_.leave(key.site, directory_of(key.path), clock_.monotonic_ms);
 }
 
 void Disk::warn(std::string_view what, int error_number) {
@@ -95,21 +258,6 @@ void Disk::warn(std::string_view what, int error_number) {
   std::string line = std::string(what.substr(0, 256)) + ": " + errno_text(error_number);
   if (unsaid_ > 0) line += " (and " + std::to_string(std::exchange(unsaid_, 0)) + " more failures of the disk before)";
   logger_.warn(line);
-}
-
-void Disk::resume_streams() {
-  while (Stream* stream = line_.front()) {
-    if (!stream->try_read()) return;
-  }
-}
-
-void Disk::streams_waiting_reclaim() {
-  if (line_.empty() || memory_.free_bytes() > 0) return;
-  for (Stream* stream = with_clients_.front(); stream; stream = with_clients_.after(*stream)) {
-    if (clock_.monotonic_ms - stream->handed_over_ms_ < patience_ms(in_line_)) return;
-    if (std::exchange(stream->memory_wanted_, true)) continue;
-    stream->client_->on_memory_wanted();
-  }
 }
 
 }  // namespace uringd::disk

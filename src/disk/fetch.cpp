@@ -1,4 +1,4 @@
-// A fetch in the order in which it happens: open, look, read, look again, publish.
+// A fetch from its start to the open file, and its end; fetch_bytes.cpp has what lies between.
 #include "uringd/disk/fetch.hpp"
 
 #include <cerrno>
@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "stamp.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/disk/disk.hpp"
 #include "uringd/disk/failure.hpp"
@@ -13,22 +14,24 @@
 namespace uringd::disk {
 namespace {
 
-// A file written to this recently may be written to again without its mtime moving (the clock of file times ticks every
-// 4 ms or so): such bytes are served, not kept.
-constexpr int64_t racy_ns = 20'000'000;
-
-bool racily_young(const uring::Attributes& attributes, int64_t wall_ns) {
-  const int64_t age_ns = wall_ns - (attributes.changed_s * 1'000'000'000 + attributes.changed_ns);
-  return -racy_ns < age_ns && age_ns < racy_ns;
-}
+// What the kernel keeps for an open file, and the OpenFile.
+constexpr size_t kept_file_bytes = 1024;
 
 }  // namespace
 
-Fetch::Fetch(Disk& disk, const cache::Key& key)
-    : disk_(disk), hash_(key.hash), site_(key.site), key_bytes_(static_cast<uint32_t>(key.path.size())) {
+Fetch::Fetch(Disk& disk, const cache::Key& key, cache::Entry* known, Purpose purpose, uint64_t sequence)
+    : disk_(disk),
+      hash_(key.hash),
+      sequence_(sequence),
+      state_of_site_(&disk.sites_.state(key.site)),
+      site_(key.site),
+      key_bytes_(static_cast<uint32_t>(key.path.size())),
+      purpose_(purpose),
+      known_(known),
+      started_ms_(disk.clock_.monotonic_ms) {
   CHECK(!key.path.empty() && key.path.front() == '/' && key.path.size() < path_limit);
   std::memcpy(path_.data(), key.path.data(), key.path.size());
-  directory_asked_ = key.path.back() == '/';
+  directory_asked_ = !lists() && key.path.back() == '/';
 }
 
 uring::Tag Fetch::tag(Step step) const {
@@ -37,31 +40,50 @@ uring::Tag Fetch::tag(Step step) const {
 }
 
 void Fetch::become(State state) {
-  const bool legal = state == State::opening   ? state_ != State::settled
-                     : state == State::reading ? state_ == State::opening
-                                               : state_ != State::settled;
-  CHECK(legal);
+  constexpr auto bit = [](State to) { return 1U << static_cast<unsigned>(to); };
+  constexpr unsigned legal[] = {
+      /* opening */ bit(State::opening) | bit(State::reading) | bit(State::listing) | bit(State::settled),
+      /* reading */ bit(State::opening) | bit(State::looking) | bit(State::settled),
+      /* looking */ bit(State::opening) | bit(State::settled),
+      /* listing */ bit(State::settled),
+      /* settled */ 0,
+  };
+  CHECK(legal[static_cast<unsigned>(state_)] & bit(state));
   state_ = state;
 }
 
-void Fetch::start() {
+// --- opening ---
+
+void Fetch::start() { begin_tree(*state_of_site_->root); }
+
+void Fetch::begin_tree(const Root& root) {
+  root_ = &root;
   candidate_ = 0;
-  open();
+  begin_open();
 }
 
-bool Fetch::last_candidate() const { return !directory_asked_ || candidate_ == disk_.sites_[site_].index.size(); }
+// From the kernel's name cache where that needs no thread: not on a remote root, where an open asks the server.
+void Fetch::begin_open() {
+  become(State::opening);
+  if (root_->remote) return with_thread();
+  open(uring::Walk::cached);
+}
+
+bool Fetch::last_candidate() const { return !directory_asked_ || candidate_ == disk_.sites_.rules(site_).index.size(); }
 
 // A path with a slash at its end means one of the index names below it, in order, or at last the directory itself.
-void Fetch::open() {
-  become(State::opening);
-  const std::string_view name = last_candidate() ? "" : std::string_view(disk_.sites_[site_].index[candidate_]);
+void Fetch::open(uring::Walk walk) {
+  CHECK(state_ == State::opening);
+  walk_ = walk;
+  const SiteRules& rules = disk_.sites_.rules(site_);
+  const std::string_view name = last_candidate() ? "" : std::string_view(rules.index[candidate_]);
   CHECK(name.size() <= name_limit);
   std::memcpy(path_.data() + key_bytes_, name.data(), name.size());
   path_[key_bytes_ + name.size()] = '\0';
   const char* relative = path_.data() + 1;
-  const SiteFiles& site = disk_.sites_[site_];
+  if (*relative == '\0' || *relative == '/') relative = ".";
   ++lent_;
-  disk_.ring_.open_beneath(site.root, *relative ? relative : ".", site.resolve, tag(Step::open));
+  disk_.ring_.open_beneath(root_->directory, relative, rules.resolve, walk, tag(Step::open));
 }
 
 void Fetch::on_completion(const uring::Completion& completion) {
@@ -70,12 +92,44 @@ void Fetch::on_completion(const uring::Completion& completion) {
   switch (static_cast<Step>(completion.tag.step)) {
     case Step::open: return on_open(completion.result);
     case Step::read: return on_read(completion.result);
+    case Step::look: return on_looked(completion.result);
   }
   CHECK(false);
 }
 
+// What comes next may take one of the kernel's threads and keep it: with leave only.
+void Fetch::with_thread() {
+  if (has_thread_ && thread_ != work()) give_thread();
+  if (!has_thread_) {
+    if (!disk_.take_thread(site_, work())) {
+      Disk::Use::Line& line = disk_.line_for(site_, work());
+      return (known_ ? line.looks : line.fetches).push_back(*this);
+    }
+    has_thread_ = true;
+    thread_ = work();
+  }
+  switch (state_) {
+    case State::opening: ++disk_.counters_.cold_opens; return open(uring::Walk::in_thread);
+    case State::reading: ++disk_.counters_.cold_reads; return submit_read(uring::Walk::in_thread);
+    case State::looking: ++lent_; return disk_.ring_.look(descriptor_, after_, tag(Step::look));
+    case State::listing:
+    case State::settled: CHECK(!"needs no thread");
+  }
+}
+
+void Fetch::give_thread() {
+  if (std::exchange(has_thread_, false)) disk_.give_thread(site_, thread_);
+}
+
+void Fetch::on_thread() {
+  CHECK(!has_thread_);
+  with_thread();
+}
+
 void Fetch::on_open(int result) {
   CHECK(state_ == State::opening);
+  if (walk_ == uring::Walk::cached && (result == -EAGAIN || result == -EXDEV)) return with_thread();
+  give_thread();
   if (result < 0) return on_open_failed(-result);
   opened_ns_ = disk_.clock_.monotonic_ns;
   descriptor_ = result;
@@ -83,108 +137,161 @@ void Fetch::on_open(int result) {
   if (!attributes) return fail(attributes.error());
   switch (attributes->type) {
     case uring::FileType::regular: return on_regular(*attributes);
-    case uring::FileType::other:
-      return settle({.status = 403});  // a FIFO, a device: opened without waiting, never read
+    case uring::FileType::other: return settle_verdict(403);  // a FIFO, a device: opened without waiting, never read
     case uring::FileType::directory: break;
   }
-  if (!directory_asked_) return settle({.status = 301});
-  if (last_candidate()) return settle({.status = 403});  // a directory without an index
-  close();                                               // an index name that is a directory is none
+  if (lists()) return list(*attributes);
+  if (!directory_asked_) return settle_verdict(301);
+  if (last_candidate()) return settle_or_ask_previous(403);  // a directory without an index
+  close();                                                   // an index name that is a directory is none
   ++candidate_;
-  open();
+  begin_open();
 }
 
 void Fetch::on_open_failed(int error_number) {
-  if (error_number == EAGAIN && ++attempts_ < attempt_limit) return open();  // openat2(2): a rename raced with the walk
+  if (error_number == EAGAIN && ++attempts_ < attempt_limit) return with_thread();  // openat2(2): a rename raced
   if (error_number == ENOENT && !last_candidate()) {
     ++candidate_;
-    return open();
+    return begin_open();
   }
   fail(error_number);
 }
 
+bool Fetch::same_as_known(const uring::Attributes& attributes) const {
+  return known_ && !doubtful_ && known_->in_cache() && known_->kind() != cache::Kind::verdict &&
+         known_->stamp() == stamp_of(attributes);
+}
+
 void Fetch::on_regular(const uring::Attributes& attributes) {
   before_ = attributes;
-  if (directory_asked_ && last_candidate()) return settle({.status = 404});  // "/file/" is no file
+  if (lists() || (directory_asked_ && last_candidate())) return settle_or_ask_previous(404);  // "/file/" is no file
   const bool small = attributes.size_bytes <= disk_.options_.max_cached_file_bytes;
-  if (attributes.size_bytes == 0 || (small && disk_.cache_.has_room(attributes.size_bytes))) return read();
-  const char* name = path_.data();
-  auto* file = new (std::nothrow) OpenFile(disk_.ring_, descriptor_, attributes, disk_.types_.of(name).value);
-  if (!file) return settle({.status = 503});
+  const bool readable = attributes.size_bytes == 0 || (small && disk_.cache_.has_room(attributes.size_bytes));
+  const bool streamed_for_want_of_room = readable && known_ && known_->kind() == cache::Kind::file;
+  if (same_as_known(attributes) && !streamed_for_want_of_room) return settle_known();
+  if (readable) return read();
+  keep_open(attributes);
+}
+
+// Too large for the cache: the open file itself is what is kept.
+void Fetch::keep_open(const uring::Attributes& attributes) {
+  const bool unchanging = attributes.immutable || (root_->read_only && attributes.device == root_->device);
+  const OpenFile::Place place{.site = site_, .unchanging = unchanging, .foreign = foreign()};
+  auto* opened =
+      new (std::nothrow) OpenFile(disk_.ring_, descriptor_, attributes, disk_.types_.of(path_.data()).value, place);
+  if (!opened) return settle({.status = 503});
   descriptor_ = -1;  // the file's now
-  settle({.status = 200, .file = OpenFileRef(file), .opened_ns = opened_ns_});
-}
-
-void Fetch::read() {
-  become(State::reading);
-  read_began_wall_ns_ = disk_.clock_.wall_ns;
-  read_bytes_ = 0;
-  entry_ = disk_.cache_.make(key(), before_.size_bytes);
-  if (!entry_) return settle({.status = 503});
-  if (before_.size_bytes == 0) return publish();
-  ++lent_;
-  disk_.ring_.read(descriptor_, entry_->body_memory(), 0, tag(Step::read));
-}
-
-void Fetch::on_read(int result) {
-  CHECK(state_ == State::reading);
-  if (result == -EINTR || result == -EAGAIN) result = 0;
-  if (result < 0) return fail(-result);
-  const size_t wanted = before_.size_bytes - read_bytes_;
-  CHECK(static_cast<size_t>(result) <= wanted);
-  read_bytes_ += static_cast<uint32_t>(result);
-  if (result == 0) return try_again();  // shorter than it was when it was opened
-  if (read_bytes_ == before_.size_bytes) return publish();
-  ++lent_;
-  disk_.ring_.read(descriptor_, entry_->body_memory().subspan(read_bytes_), read_bytes_, tag(Step::read));
-}
-
-void Fetch::publish() {
-  const auto after = disk_.ring_.attributes_of(descriptor_);
-  if (!after || *after != before_) return try_again();
-  const int64_t now_s = disk_.clock_.wall_s;
-  const cache::EntryFacts facts{
-      .content_type = disk_.types_.of(path_.data()).value,
-      .modified_s = before_.modified_s,
-      .has_modified = before_.modified_s > 1 && before_.modified_s <= now_s,
-  };
-  if (!entry_->seal(facts, now_s, disk_.clock_.monotonic_ms)) return settle({.status = 500});
-  if (!racily_young(before_, read_began_wall_ns_)) {
-    disk_.cache_.insert(entry_);
-    ++disk_.counters_.published;
+  OpenFileRef file(opened);
+  auto kept = disk_.cache_.make_holder(key(), cache::Kind::file, std::make_unique<KeptFile>(file), kept_file_bytes);
+  if (kept) {
+    kept->looked(disk_.clock_.monotonic_ms, generation(), stamp_of(attributes));
+    insert(kept);
   }
-  settle({.status = 200, .entry = entry_, .opened_ns = opened_ns_, .read_ns = disk_.clock_.monotonic_ns});
+  settle({.status = 200, .file = file, .opened_ns = opened_ns_});
 }
 
-// The bytes read are no version of the file. From the open again, a few times; then it is the client's turn to come
-// back.
-void Fetch::try_again() {
-  ++disk_.counters_.moved;
-  close();
-  entry_.reset();
-  if (++attempts_ >= attempt_limit) return settle({.status = 503});
-  start();
-}
+// --- the end ---
 
 void Fetch::fail(int error_number) {
   const Failure failure = classify(error_number);
   if (failure.worth_a_warning) disk_.warn(path_.data(), error_number);
+  if (failure.status == 404) return settle_or_ask_previous(404);
+  if (failure.status == 403) return settle_verdict(403);
+  if (failure.status == 503 &&
+      known_believable()) {  // we could not look (no descriptor, no memory): not the file's fault
+    ++disk_.counters_.stale;
+    return settle({.status = 200, .entry = known_, .stale = true});
+  }
+  forget_known(cache::Gone::changed);
   settle({.status = failure.status});
+}
+
+// The path leads to the very file that the entry was made of.
+void Fetch::settle_known() {
+  ++disk_.counters_.unchanged;
+  known_->looked(disk_.clock_.monotonic_ms, generation(), known_->stamp());
+  disk_.watch(*known_);
+  settle({.status = 200, .entry = known_, .unchanged = true, .opened_ns = opened_ns_});
+}
+
+// Gone from the new tree: the one before may still answer for it, for a while.
+void Fetch::settle_or_ask_previous(int status) {
+  const Root* previous = state_of_site_->previous.get();
+  if (previous && root_ != previous && !lists() && disk_.clock_.monotonic_ms < state_of_site_->previous_until_ms) {
+    own_status_ = static_cast<uint16_t>(status);
+    close();
+    return begin_tree(*previous);
+  }
+  settle_verdict(own_status_ != 0 ? own_status_ : status);
+}
+
+void Fetch::forget_known(cache::Gone why) {
+  if (known_ && known_->in_cache() && !doubtful_) disk_.cache_.drop(*known_, why);
+}
+
+// Nothing to send: remembered as such.
+void Fetch::settle_verdict(int status) {
+  if (status == 404 && !lists()) disk_.note_missing(site_, key().path);
+  if (lists()) {
+    forget_known(cache::Gone::missing);
+    return settle({.status = status});
+  }
+  const bool known_already = known_ && !doubtful_ && known_->in_cache() && known_->kind() == cache::Kind::verdict &&
+                             known_->status() == status;
+  if (known_already) return settle_known();
+  forget_known(cache::Gone::missing);
+  if (auto verdict = disk_.cache_.make_verdict(key(), status)) {
+    verdict->looked(disk_.clock_.monotonic_ms, generation(), {});
+    insert(verdict);
+  }
+  settle({.status = status});
+}
+
+// What was read before a change became known is for those who asked before it.
+void Fetch::insert(const cache::EntryRef& entry) {
+  if (doubtful_ || disk_.gone_) return;
+  disk_.cache_.insert(entry, disk_.clock_.monotonic_ms);
+  if (entry->in_cache()) disk_.watch(*entry);
 }
 
 void Fetch::close() {
   if (descriptor_ >= 0) disk_.ring_.close_file(std::exchange(descriptor_, -1));
 }
 
-// The end, once. The fetch leaves the table before it wakes its waiters: what they ask for next is a new fetch.
+// Old, but of this release: better than nothing while the disk does not answer.
+bool Fetch::known_believable() const {
+  return known_ && !doubtful_ && known_->in_cache() && known_->generation() >= disk_.sites_.state(site_).release;
+}
+
+void Fetch::doubt() {
+  doubtful_ = true;
+  if (known_) known_->set_look(cache::Entry::Look::none);  // who asks next looks anew
+  if (static_cast<Link<Fetch>*>(this)->linked()) static_cast<Link<Fetch>*>(this)->unlink();
+}
+
+void Fetch::overdue() {
+  static_cast<Link<Fetch, Looking>*>(this)->unlink();
+  if (!known_believable()) return;
+  known_->set_look(cache::Entry::Look::overdue);
+  const Outcome outcome{.status = 200, .entry = known_, .stale = true};
+  List<Waiter> waiting;  // who asks again from within finds the entry, not this fetch
+  while (Waiter* waiter = waiters_.pop_front()) waiting.push_back(*waiter);
+  while (Waiter* waiter = waiting.pop_front()) {
+    ++disk_.counters_.stale;
+    waiter->on_fetched(outcome);
+  }
+}
+
+// The end, once. The fetch leaves the tables before it wakes its waiters: what they ask for next is a new fetch.
 void Fetch::settle(const Outcome& outcome) {
   become(State::settled);
   CHECK(lent_ == 0);
   close();
   entry_.reset();
-  unlink();
-  disk_.give_place();  // before: what waiters ask for next may need it
+  give_thread();
+  disk_.on_settled(*this);  // before: what waiters ask for next may need its place
   while (Waiter* waiter = waiters_.pop_front()) waiter->on_fetched(outcome);
+  known_.reset();
   disk_.fetches_.release(*this);  // *this is gone
 }
 

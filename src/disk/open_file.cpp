@@ -1,29 +1,59 @@
 // The validators of a streamed file, and the look that tells whether it held still.
 #include "uringd/disk/open_file.hpp"
 
+#include <algorithm>
+
 #include "uringd/cache/etag.hpp"
 
 namespace uringd::disk {
 
 OpenFile::OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes,
-                   std::string_view content_type)
-    : ring_(ring), descriptor_(descriptor), attributes_(attributes), content_type_(content_type) {
+                   std::string_view content_type, const Place& place)
+    : ring_(ring), descriptor_(descriptor), attributes_(attributes), content_type_(content_type), place_(place) {
   const uint64_t facts[] = {attributes.size_bytes,  static_cast<uint64_t>(attributes.modified_s),
                             attributes.modified_ns, static_cast<uint64_t>(attributes.changed_s),
                             attributes.changed_ns,  attributes.inode};
   cache::write_etag({reinterpret_cast<const char*>(facts), sizeof facts}, etag_);
 }
 
-bool OpenFile::held_still() const {
-  auto now = ring_.attributes_of(descriptor_);
-  if (!now) return false;
-  // A name that went away (a deploy renames another file over it, or removes it) moves ctime, not the bytes.
-  if (now->link_count != attributes_.link_count) {
-    now->link_count = attributes_.link_count;
-    now->changed_s = attributes_.changed_s;
-    now->changed_ns = attributes_.changed_ns;
+// A look at every page costs a quarter of what sending them does; pages that were there a moment ago and are in use are
+// not what the kernel gives up first.
+bool OpenFile::resident(Transfer& transfer, uint64_t offset, size_t bytes, uint64_t now_ms) {
+  constexpr uint64_t believed_ms = 1000;
+  constexpr size_t most_stretches = size_t{1} << 16;  // 64 GiB: 8 KiB of bits
+  if (now_ms - seen_since_ms_ >= believed_ms) {
+    seen_resident_.clear();
+    seen_since_ms_ = now_ms;
   }
-  return *now == attributes_;
+  const uint64_t stretch = offset / stretch_bytes;
+  if (stretch < seen_resident_.size() && seen_resident_[stretch]) {
+    return transfer.resident(descriptor_, offset, bytes, true);
+  }
+  const uint64_t first = stretch * stretch_bytes;
+  const uint64_t whole = std::min(stretch_bytes, attributes_.size_bytes - first);
+  if (!transfer.resident(descriptor_, first, whole, false)) {
+    return bytes < whole && transfer.resident(descriptor_, offset, bytes, false);
+  }
+  if (stretch < most_stretches) {
+    if (seen_resident_.size() <= stretch) seen_resident_.resize(stretch + 1);
+    seen_resident_[stretch] = true;
+  }
+  return true;
+}
+
+bool OpenFile::held_still() const {
+  const auto now = ring_.attributes_of(descriptor_);
+  return now && held_still(*now);
+}
+
+bool OpenFile::held_still(uring::Attributes now) const {
+  // A name that went away (a deploy renames another file over it, or removes it) moves ctime, not the bytes.
+  if (now.link_count != attributes_.link_count) {
+    now.link_count = attributes_.link_count;
+    now.changed_s = attributes_.changed_s;
+    now.changed_ns = attributes_.changed_ns;
+  }
+  return now == attributes_;
 }
 
 }  // namespace uringd::disk

@@ -174,9 +174,9 @@ void Connection::on_send(int result) {
     progressed();
     if (output_.sent(static_cast<size_t>(result))) return on_sent_all();
   }
-  if (!yielded) return submit_send();
-  stream_->give_back(output_.span_sent());
-  output_.drop_span();
+  if (!stream_ || !stream_->holds_piece()) return submit_send();
+  // What a full socket takes next is a turn's work like any other piece of a download: not the kernel's own retry.
+  if (yielded) let_go_of_piece();
   poll_lent_ = true;
   ++lent_;
   context_.ring.poll_writable(socket_, tag(Step::poll));
@@ -186,12 +186,8 @@ void Connection::on_sent_all() {
   exchange_.sent_ns = context_.clock.monotonic_ns;
   output_.clear();
   if (stream_) {
-    stream_->sent_all();
-    if (!stream_->finished()) {
-      become(State::waiting);
-      deadline_in(in_ms(context_.snapshot.config().disk.timeout));
-      return stream_->next();
-    }
+    if (stream_->holds_piece()) stream_->sent_all();
+    if (!stream_->finished()) return await_stream();
     std::exchange(stream_, nullptr)->abandon();
   }
   if (close_after_) return hear_out_ || !input_.empty() ? linger() : begin_close();
@@ -199,14 +195,24 @@ void Connection::on_sent_all() {
   work(input_.bytes(), false);
 }
 
-// The socket takes bytes again: back into the line for memory.
+// The socket takes bytes again: on with the piece, or back into the line for memory.
 void Connection::on_writable() {
   poll_lent_ = false;
   if (state_ == State::closing) return;
   CHECK(state_ == State::sending && stream_);
+  if (stream_->holds_piece()) return stream_->ask_turn(output_.rest().bytes);
+  await_stream();
+}
+
+void Connection::await_stream() {
   become(State::waiting);
   deadline_in(in_ms(context_.snapshot.config().disk.timeout));
   stream_->next();
+}
+
+void Connection::let_go_of_piece() {
+  stream_->give_back(output_.span_sent());
+  output_.drop_span();
 }
 
 // The send deadline begins anew. It is looked at four times before it passes.

@@ -43,6 +43,8 @@ class Connection final : public Timer,
   void on_deadline();
   /// The worker is stopping: close once idle for a second.
   void drain();
+  /// Closes, whatever is under way.
+  void end() { begin_close(); }
   /// Receives again, where that is wanted and not under way: the one place that arms it.
   void arm_receive();
 
@@ -50,7 +52,7 @@ class Connection final : public Timer,
   enum class State : uint8_t { receiving, waiting, sending, lingering, closing };
   enum class Step : uint8_t { peer, receive, send, cancel, shutdown, poll, look, close };
   enum class Stage : uint8_t { head, body, ready };  // of the request being received
-  enum class Handled : uint8_t { replied, waiting, flush_first };
+  enum class Handled : uint8_t { replied, streaming, waiting, flush_first };
 
   // connection.cpp: the socket's side
   void become(State state);
@@ -64,6 +66,8 @@ class Connection final : public Timer,
   void on_look(int result);
   void on_send_deadline();
   void on_writable();
+  void await_stream();
+  void let_go_of_piece();
   void flush();
   void submit_send();
   void linger();
@@ -86,8 +90,12 @@ class Connection final : public Timer,
   void on_piece(std::span<const char> bytes) override;
   void on_stream_failed() override;
   void on_memory_wanted() override;
+  void on_turn() override;
+  void on_referred(size_t bytes) override;
+  void on_reading() override;
 
   // connection_replies.cpp: what is said
+  Handled reply_found(cache::Entry& entry);
   Handled reply_entry(cache::Entry& entry);
   Handled reply_file(const disk::OpenFileRef& file);
   Handled reply_redirect();

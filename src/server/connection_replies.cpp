@@ -1,5 +1,5 @@
 // What a connection says: a hit as it lies in the cache, everything else composed into the output. A reply function
-// either leaves the whole reply in output_ (replied), starts a stream behind its head (waiting), or changes nothing
+// either leaves the whole reply in output_ (replied), starts a stream behind its head (streaming), or changes nothing
 // because what is composed already must go first (flush_first).
 #include <array>
 #include <cstring>
@@ -79,6 +79,19 @@ bool Connection::reply_plain_hit(cache::Entry& entry) {
   return true;
 }
 
+Connection::Handled Connection::reply_found(cache::Entry& entry) {
+  switch (entry.kind()) {
+    case cache::Kind::content: return reply_entry(entry);
+    case cache::Kind::verdict: return entry.status() == 301 ? reply_redirect() : reply_status(entry.status());
+    case cache::Kind::file:
+      if (!output_.empty()) return Handled::flush_first;
+      return reply_file(static_cast<const disk::KeptFile*>(entry.payload())->file);
+    case cache::Kind::names: break;
+  }
+  CHECK(!"no request's path leads to a list of names");
+  return Handled::replied;
+}
+
 Connection::Handled Connection::reply_entry(cache::Entry& entry) {
   const http::Request& request = parser_.request();
   const http::ConnectionField connection = connection_field();
@@ -123,7 +136,7 @@ Connection::Handled Connection::reply_file(const disk::OpenFileRef& file) {
   }
   const bool has_body = request.method() == http::Method::get && reply.length > 0;
   if (has_body) {
-    stream_ = context_.disk.stream(file, reply.first, reply.length, *this);
+    stream_ = context_.disk.stream(file, reply.first, reply.length, *this, socket_);
     if (!stream_) return reply_status(503);
   }
   description.head.connection = connection_field();
@@ -131,10 +144,14 @@ Connection::Handled Connection::reply_file(const disk::OpenFileRef& file) {
   exchange_.status = static_cast<uint16_t>(reply.status);
   if (!has_body) return Handled::replied;
   exchange_.body_bytes = reply.length;
+  if (stream_->by_reference()) {  // behind its head, which goes alone
+    flush();
+    return Handled::streaming;
+  }
   become(State::waiting);
   deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
   stream_->next();
-  return Handled::waiting;
+  return Handled::streaming;
 }
 
 // A directory without its slash: the same path with one, on this host, the query kept.

@@ -57,9 +57,10 @@ void Connection::work(std::span<const char> bytes, bool in_place) {
     if (handled == Handled::flush_first) {
       close_after_ = hear_out_ = false;  // decided anew when its turn comes
       flush();
-    } else if (handled == Handled::replied) {
+    } else if (handled != Handled::waiting) {
       answered();
       bytes = bytes.subspan(head_size);
+      if (handled == Handled::streaming) break;
       if (output_.sealed() || close_after_) flush();
     }
   }
@@ -155,13 +156,9 @@ Connection::Handled Connection::handle() {
   if (route.status == 400) close_after_ = hear_out_ = true;
   if (route.status != 0) return reply_status(route.status);
   const cache::Key key = cache::make_key(route.site, route.path, context_.hash_seed);
-  if (cache::Entry* entry = context_.cache.find(key)) {
-    const auto stale_after_ms = static_cast<uint64_t>(context_.snapshot.config().cache.stale_after.count());
-    if (context_.clock.monotonic_ms - entry->looked_at_ms() <= stale_after_ms) {
-      exchange_.cache = CacheResult::hit;
-      return reply_entry(*entry);
-    }
-    context_.cache.drop(*entry);
+  if (const disk::Found found = context_.disk.find(key); found.entry || found.status != 0) {
+    exchange_.cache = found.stale ? CacheResult::stale : CacheResult::hit;
+    return found.entry ? reply_found(*found.entry) : reply_status(found.status);
   }
   if (!output_.empty()) return Handled::flush_first;  // those before it must not wait for the disk
   exchange_.cache = CacheResult::miss;
@@ -175,7 +172,7 @@ Connection::Handled Connection::handle() {
 void Connection::answered() {
   ++requests_;
   ++context_.counters.requests;
-  if (exchange_.cache == CacheResult::hit) ++context_.counters.hits;
+  if (exchange_.cache == CacheResult::hit || exchange_.cache == CacheResult::stale) ++context_.counters.hits;
   if (exchange_.cache == CacheResult::miss) ++context_.counters.misses;
   if (context_.logger.enabled(log::Level::debug)) log_exchange();
   parser_.reset();
@@ -194,7 +191,8 @@ void Connection::log_exchange() {
   line.append(" ").append(request.target().substr(0, 256));
   line.append(" ").append(std::to_string(exchange_.status));
   line.append(" bytes=").append(std::to_string(exchange_.body_bytes));
-  line.append(exchange_.cache == CacheResult::hit ? " hit" : exchange_.cache == CacheResult::miss ? " miss" : "");
+  static constexpr std::string_view results[] = {"", " hit", " stale", " miss"};
+  line.append(results[static_cast<size_t>(exchange_.cache)]);
   line.append(" parsed_us=").append(since(exchange_.parsed_ns));
   line.append(" opened_us=").append(since(exchange_.opened_ns));
   line.append(" read_us=").append(since(exchange_.read_ns));
@@ -209,9 +207,11 @@ void Connection::on_fetched(const disk::Outcome& outcome) {
   exchange_.opened_ns = outcome.opened_ns;
   exchange_.read_ns = outcome.read_ns;
   more_input_ = input_.size() > parser_.head_size();
+  if (outcome.stale) exchange_.cache = CacheResult::stale;
+  if (outcome.unchanged) exchange_.cache = CacheResult::hit;
   Handled handled = Handled::replied;
   if (outcome.entry) {
-    handled = reply_entry(*outcome.entry);
+    handled = reply_found(*outcome.entry);
   } else if (outcome.file) {
     handled = reply_file(outcome.file);
   } else if (outcome.status == 301) {
@@ -228,7 +228,7 @@ void Connection::after_wait(Handled handled) {
   const size_t head_size = parser_.head_size();
   answered();
   input_.consume(head_size);
-  if (handled == Handled::waiting) return;  // for the first piece of a large file
+  if (handled == Handled::streaming) return;  // its first piece will come
   if (output_.sealed() || close_after_) {
     if (close_after_ && !input_.empty()) hear_out_ = true;
     return flush();
@@ -248,8 +248,29 @@ void Connection::on_stream_failed() {
   begin_close();  // short of its Content-Length: the client sees that it is not whole
 }
 
+void Connection::on_turn() {
+  CHECK(state_ == State::sending);
+  submit_send();
+}
+
+void Connection::on_referred(size_t bytes) {
+  if (bytes > 0 || state_ == State::waiting) progressed();
+  if (state_ == State::waiting) become(State::sending);
+  if (stream_->finished()) on_sent_all();
+}
+
+void Connection::on_reading() {
+  if (state_ != State::waiting) become(State::waiting);
+  deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
+}
+
 void Connection::on_memory_wanted() {
-  if (!send_lent_ || state_ != State::sending) return;
+  if (state_ != State::sending) return;
+  if (!send_lent_) {
+    let_go_of_piece();
+    if (!poll_lent_) await_stream();  // it waited for its turn
+    return;
+  }
   yielding_ = true;
   ++lent_;
   context_.ring.cancel(tag(Step::send), tag(Step::cancel));

@@ -55,33 +55,36 @@ const ErrorPage* SiteErrorPages::find(int status) const {
   return found;
 }
 
-Snapshot::Snapshot(std::shared_ptr<const config::Config> config, std::vector<disk::SiteFiles> files)
+Snapshot::Snapshot(std::shared_ptr<const config::Config> config, std::vector<disk::Sites::Site> sites)
     : config_(std::move(config)),
       router_(*config_),
       types_(config_->types),
-      files_(std::move(files)),
+      sites_(std::make_unique<disk::Sites>(std::move(sites))),
       error_pages_(config_->sites.size()) {}
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::build(std::shared_ptr<const config::Config> config,
                                                         std::vector<std::string>& warnings) {
-  std::vector<Fd> roots;
-  std::vector<disk::SiteFiles> files;
+  std::vector<disk::Sites::Site> sites;
   for (const config::Site& site : config->sites) {
-    Fd root(open(site.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!root.open()) {
+    Fd directory(open(site.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.open()) {
       return failure(site.where + ": root " + site.root + ": " + errno_text(errno) + "; give a directory that exists");
     }
+    auto root = disk::describe_root(std::move(directory));
+    if (!root) return failure(site.where + ": root " + site.root + ": " + root.error().message);
     const auto resolve =
         site.symlinks == config::Symlinks::never ? uring::Resolve::no_symlinks : uring::Resolve::symlinks_inside;
-    files.push_back({root.number(), resolve, site.index});
-    roots.push_back(std::move(root));
+    sites.push_back({.rules = {.root_path = site.root,
+                               .resolve = resolve,
+                               .index = site.index,
+                               .keep_previous_ms = static_cast<uint64_t>(site.keep_previous.count())},
+                     .root = std::make_shared<disk::Root>(std::move(*root))});
   }
-  auto snapshot = std::make_shared<Snapshot>(std::move(config), std::move(files));
-  snapshot->roots_ = std::move(roots);
+  auto snapshot = std::make_shared<Snapshot>(std::move(config), std::move(sites));
   for (size_t index = 0; index < snapshot->config().sites.size(); ++index) {
     const config::Site& site = snapshot->config().sites[index];
     for (const auto& [name, path] : site.error_pages) {
-      auto body = read_page(snapshot->files_[index].root, path);
+      auto body = read_page(snapshot->sites().state(static_cast<uint32_t>(index)).root->directory, path);
       if (!body) {
         warnings.push_back(site.where + ": error page " + name + " = " + path + ": " + body.error().message +
                            "; the built-in page is used");

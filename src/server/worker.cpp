@@ -2,6 +2,7 @@
 // wheel.
 #include "uringd/server/worker.hpp"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,7 +23,11 @@ namespace {
 
 constexpr uint64_t longest_sleep_ms =
     250;                                   // a deadline may be this much late; an idle worker wakes four times a second
+constexpr uint64_t timer_slack_ms = 20;    // a timeout that is armed for a little later will do
 constexpr uint64_t waiting_sleep_ms = 50;  // while something waits that only a look can tell: limits, back-offs, drain
+constexpr uint64_t idle_before_trim_ms = 1000;
+constexpr uint64_t worth_trimming = 256;  // entries
+constexpr uint64_t last_moment_ms = 100;
 constexpr uint32_t first_connections = 256;  // whose memory is touched at start
 constexpr size_t first_blocks = 32;
 
@@ -36,17 +41,18 @@ void touch(std::span<char> memory) {
 
 struct Worker::Implementation final : AcceptSink {
   Implementation(const WorkerOptions& worker_options, std::shared_ptr<const Snapshot> shared_snapshot,
-                 Shared& shared_state, log::Logger& shared_logger, uring::Ring opened,
-                 std::unique_ptr<disk::PieceMemory> pieces)
+                 Shared& shared_state, Mailbox& own_mailbox, disk::HelperDoor* helper, log::Logger& shared_logger,
+                 uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces)
       : options(worker_options),
         snapshot(std::move(shared_snapshot)),
         shared(shared_state),
+        mailbox(own_mailbox),
         logger(shared_logger),
         ring(std::move(opened)),
         wheel(ring.monotonic_ns() / 1'000'000),
         piece_memory(std::move(pieces)),
-        cache(options.cache_bytes),
-        disk(ring, cache, *piece_memory, clock, logger, snapshot->files(), snapshot->types(), disk_options()),
+        cache({.capacity_bytes = options.cache_bytes, .file_limit = options.kept_files}),
+        disk(ring, cache, *piece_memory, clock, logger, snapshot->sites(), snapshot->types(), helper, disk_options()),
         slab(connection_slots()),
         blocks(options.output_blocks),
         scratch(site::Router::scratch_bytes(snapshot->config().limits.header_size_bytes)),
@@ -87,11 +93,20 @@ struct Worker::Implementation final : AcceptSink {
     return ring.setup().peer_name ? 0 : Acceptor::most_single_accepts;
   }
 
+  static_assert(static_cast<int>(disk::ZeroCopy::always) == static_cast<int>(config::ZeroCopy::always));
+  static_assert(static_cast<int>(disk::ZeroCopy::never) == static_cast<int>(config::ZeroCopy::never));
   [[nodiscard]] disk::DiskOptions disk_options() const {
     const config::Config& config = snapshot->config();
+    const auto in_ms = [](config::Duration duration) { return static_cast<uint64_t>(duration.count()); };
     return {.queue_size = options.disk_queue_size,
+            .kernel_threads = options.ring.unbounded_workers,
             .max_cached_file_bytes = config.cache.max_file_size_bytes,
-            .stream_piece_bytes = config.disk.stream_size_bytes};
+            .stream_piece_bytes = config.disk.stream_size_bytes,
+            .zero_copy = static_cast<disk::ZeroCopy>(config.disk.zero_copy),
+            .stale_after_ms = in_ms(config.cache.stale_after),
+            .missing_ttl_ms = in_ms(config.cache.missing_ttl),
+            .idle_after_ms = in_ms(config.cache.idle_after),
+            .hash_seed = options.hash_seed};
   }
   [[nodiscard]] std::span<char> mail_bytes() { return {reinterpret_cast<char*>(&mail), sizeof mail}; }
 
@@ -106,7 +121,7 @@ struct Worker::Implementation final : AcceptSink {
   }
 
   void turn(bool wait) {
-    const std::span<const uring::Completion> completions = ring.turn(wait);
+    const std::span<const uring::Completion> completions = ring.turn(wait && !disk.eager());
     look_at_clock();
     for (const uring::Completion& completion : completions) dispatch(completion);
     end_of_turn();
@@ -123,9 +138,13 @@ struct Worker::Implementation final : AcceptSink {
       case uring::Kind::fetch:
       case uring::Kind::stream: return disk.on_completion(completion);
       case uring::Kind::acceptor: return acceptors[tag.slot].on_completion(completion, clock.monotonic_ms);
-      case uring::Kind::timer: timer_armed = false; return;
+      case uring::Kind::timer:
+        if (tag.step == 0) armed_until_ms = 0;
+        return;
       case uring::Kind::mailbox: return on_mail();
       case uring::Kind::overflow: return;
+      case uring::Kind::watch:  // the helper thread's
+      case uring::Kind::root:
       case uring::Kind::nobody: CHECK(false);
     }
   }
@@ -136,22 +155,41 @@ struct Worker::Implementation final : AcceptSink {
     disk.on_tick();
     for (Acceptor& acceptor : acceptors) acceptor.on_turn(clock.monotonic_ms);
     admit_parked();
+    if (context.draining && slab.live() == 0) disk.let_go();
+    trim_when_idle();
     arm_timer();
   }
 
+  // Entries that nobody asked for were freed, but the allocator keeps what lies below the last one that stays. Giving
+  // it back takes milliseconds: done when there is nobody to wait for them.
+  void trim_when_idle() {
+    if (context.counters.requests != requests_seen) {
+      requests_seen = context.counters.requests;
+      idle_since_ms = clock.monotonic_ms;
+    }
+    const uint64_t dropped = cache.counters().gone[static_cast<size_t>(cache::Gone::idle)];
+    if (dropped - trimmed_at < worth_trimming || clock.monotonic_ms - idle_since_ms < idle_before_trim_ms) return;
+    trimmed_at = dropped;
+    malloc_trim(0);
+  }
+
   void arm_timer() {
-    if (timer_armed) return;
     const bool acceptors_wait = std::ranges::any_of(acceptors, [this](const Acceptor& acceptor) {
       return acceptor.paused() || acceptor.backing_off() || (context.draining && !acceptor.stopped());
     });
-    uint64_t due_ms = wheel.next_ms();
+    uint64_t due_ms = std::min(wheel.next_ms(), disk.next_ms());
     if (acceptors_wait || !parked.empty() || disk.streams_wait()) {
       due_ms = std::min(due_ms, clock.monotonic_ms + waiting_sleep_ms);
     }
     if (due_ms == TimerWheel::never) return;
-    timer_armed = true;
-    due_ms = std::min(due_ms, clock.monotonic_ms + longest_sleep_ms);
-    ring.timeout_at(due_ms * 1'000'000, {.kind = uring::Kind::timer});
+    due_ms = std::clamp(due_ms, clock.monotonic_ms + 1, clock.monotonic_ms + longest_sleep_ms);
+    if (armed_until_ms == 0) {
+      armed_until_ms = due_ms;
+      return ring.timeout_at(due_ms * 1'000'000, {.kind = uring::Kind::timer});
+    }
+    if (due_ms + timer_slack_ms >= armed_until_ms) return;
+    armed_until_ms = due_ms;  // asked once: its end arms it anew
+    ring.cancel({.kind = uring::Kind::timer}, {.kind = uring::Kind::timer, .step = 1});
   }
 
   // --- accepting ---
@@ -197,6 +235,8 @@ struct Worker::Implementation final : AcceptSink {
   void on_mail() {
     const uint32_t commands = mailbox.take();
     if (commands & static_cast<uint32_t>(Command::drain)) begin_drain();
+    if (commands & static_cast<uint32_t>(Command::abort)) abort();
+    for (disk::Notice& notice : mailbox.take_notices()) disk.on_notice(std::move(notice));
     ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
   }
 
@@ -207,8 +247,20 @@ struct Worker::Implementation final : AcceptSink {
     for (Connection* next = context.connections.front(); next; next = context.connections.after(*next)) next->drain();
   }
 
+  // The kernel keeps a process, and its clients' sockets with it, until a disk that hangs lets go: they are closed
+  // before.
+  void abort() {
+    begin_drain();
+    for (Connection* next = context.connections.front(); next; next = context.connections.after(*next)) next->end();
+    for (const Parked& waiting : parked) {
+      ring.close(waiting.socket, {.kind = uring::Kind::overflow, .slot = waiting.socket.slot});
+    }
+    parked.clear();
+  }
+
   [[nodiscard]] bool drained() const {
-    return context.draining && slab.live() == 0 && parked.empty() && std::ranges::all_of(acceptors, &Acceptor::stopped);
+    return context.draining && slab.live() == 0 && disk.gone() && parked.empty() &&
+           std::ranges::all_of(acceptors, &Acceptor::stopped);
   }
 
   struct Parked {
@@ -220,6 +272,7 @@ struct Worker::Implementation final : AcceptSink {
   WorkerOptions options;
   std::shared_ptr<const Snapshot> snapshot;
   Shared& shared;
+  Mailbox& mailbox;
   log::Logger& logger;
   uring::Ring ring;
   Clock clock;
@@ -233,16 +286,19 @@ struct Worker::Implementation final : AcceptSink {
   Context context;
   std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
   std::deque<Parked> parked;
-  Mailbox mailbox;
   uint64_t mail = 0;
-  bool timer_armed = false;
+  uint64_t requests_seen = 0;
+  uint64_t idle_since_ms = 0;
+  uint64_t trimmed_at = 0;      // entries that had been dropped for idleness at the last malloc_trim
+  uint64_t armed_until_ms = 0;  // 0: no timeout is armed
 };
 
 Worker::Worker(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
 Worker::~Worker() = default;
 
 Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options, std::shared_ptr<const Snapshot> snapshot,
-                                               Shared& shared, log::Logger& logger) {
+                                               Shared& shared, Mailbox& mailbox, disk::HelperDoor* helper,
+                                               log::Logger& logger) {
   auto pieces = std::make_unique<disk::PieceMemory>(options.stream_memory_bytes);
   if (options.populate) touch(pieces->area());
   uring::RingOptions ring_options = options.ring;
@@ -250,7 +306,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options, std
   auto ring = uring::Ring::create(ring_options);
   if (!ring) return std::unexpected(ring.error());
   return std::unique_ptr<Worker>(new Worker(std::make_unique<Implementation>(
-      options, std::move(snapshot), shared, logger, std::move(*ring), std::move(pieces))));
+      options, std::move(snapshot), shared, mailbox, helper, logger, std::move(*ring), std::move(pieces))));
 }
 
 void Worker::listen(std::span<const Listener> listeners) {
@@ -265,13 +321,18 @@ void Worker::listen(std::span<const Listener> listeners) {
 void Worker::turn(bool wait) { implementation_->turn(wait); }
 void Worker::run() {
   while (!drained()) turn(true);
+  // What was begun for the cache alone (looks, lists) ends in a moment; a disk that hangs is not waited for.
+  const uint64_t until_ms = implementation_->clock.monotonic_ms + last_moment_ms;
+  do {
+    turn(false);
+  } while (!disk().idle() && implementation_->clock.monotonic_ms < until_ms);
 }
 void Worker::begin_drain() {
   implementation_->begin_drain();
   implementation_->arm_timer();  // between two turns nothing else would wake an idle worker
 }
 bool Worker::drained() const { return implementation_->drained(); }
-Mailbox& Worker::mailbox() { return implementation_->mailbox; }
+void Worker::notify(disk::Notice notice) { implementation_->disk.on_notice(std::move(notice)); }
 const WorkerCounters& Worker::counters() const { return implementation_->context.counters; }
 const uring::Ring& Worker::ring() const { return implementation_->ring; }
 const disk::Disk& Worker::disk() const { return implementation_->disk; }

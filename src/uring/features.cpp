@@ -37,6 +37,7 @@ constexpr Operation operations[] = {
     {IORING_OP_TIMEOUT, "timeout", "uringd cannot serve"},
     {IORING_OP_OPENAT2, "openat2", "uringd cannot serve"},
     {IORING_OP_READ, "read", "uringd cannot serve"},
+    {IORING_OP_STATX, "statx", "uringd cannot serve"},
     {IORING_OP_READ_FIXED, "reads into registered memory", "plain reads"},
 };
 
@@ -107,6 +108,8 @@ Result<std::vector<std::string>> describe_features() {
   lines.push_back(setup.peer_name ? "socket commands (6.7; peer addresses, unacknowledged bytes): in use"
                                   : "socket commands (6.7; peer addresses, unacknowledged bytes): missing, one accept "
                                     "at a time and only completed sends count as progress");
+  lines.push_back(setup.install ? "descriptors of sockets (6.8; for disk.zero_copy): in use"
+                                : "descriptors of sockets (6.8; for disk.zero_copy): missing, every file is copied");
   lines.push_back("io-wq workers per ring: at most disk.kernel_threads for files, as many for what may wait for ever");
   lines.push_back("memory-lock limit: " + limit_text(RLIMIT_MEMLOCK, true) + " (per user; does not bind CAP_IPC_LOCK)");
   lines.push_back("open-files limit: " + limit_text(RLIMIT_NOFILE, false));

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "implementation.hpp"
 #include "uringd/uring/ring.hpp"
@@ -19,6 +21,26 @@ FileType type_of(unsigned mode) {
   return FileType::other;
 }
 
+static_assert(sizeof(struct statx) <= sizeof(StatusBuffer));
+static_assert(alignof(struct statx) <= alignof(StatusBuffer));
+
+constexpr unsigned wanted = STATX_TYPE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO | STATX_NLINK;
+// A file of fs-verity cannot be written any more either, not even by root.
+constexpr uint64_t unchangeable = STATX_ATTR_IMMUTABLE | STATX_ATTR_VERITY;
+
+Attributes converted(const struct statx& found) {
+  return {.type = type_of(found.stx_mode),
+          .size_bytes = found.stx_size,
+          .modified_s = found.stx_mtime.tv_sec,
+          .modified_ns = found.stx_mtime.tv_nsec,
+          .changed_s = found.stx_ctime.tv_sec,
+          .changed_ns = found.stx_ctime.tv_nsec,
+          .inode = found.stx_ino,
+          .link_count = found.stx_nlink,
+          .device = makedev(found.stx_dev_major, found.stx_dev_minor),
+          .immutable = (found.stx_attributes & found.stx_attributes_mask & unchangeable) != 0};
+}
+
 /// `into` lies whole in `area`, so that the kernel needs not look its pages up.
 bool contains(std::span<char> area, std::span<char> into) {
   const auto first = reinterpret_cast<uintptr_t>(area.data());
@@ -28,13 +50,20 @@ bool contains(std::span<char> area, std::span<char> into) {
 
 }  // namespace
 
-void Ring::open_beneath(int root, const char* path, Resolve resolve, Tag tag) {
+void Ring::open_beneath(int root, const char* path, Resolve resolve, Walk walk, Tag tag) {
   Implementation& self = *implementation_;
-  io_uring_prep_openat2(self.entry(tag), root, path,
-                        resolve == Resolve::no_symlinks ? &self.refuse_symlinks : &self.follow_symlinks);
+  io_uring_sqe* sqe = self.entry(tag);
+  io_uring_prep_openat2(sqe, root, path, &self.ways[static_cast<int>(resolve)][static_cast<int>(walk)]);
+  if (walk == Walk::in_thread) sqe->flags |= IOSQE_ASYNC;
 }
 
-void Ring::read(int file, std::span<char> into, uint64_t offset, Tag tag) {
+void Ring::open_directory(const char* path, Tag tag) {
+  io_uring_sqe* sqe = implementation_->entry(tag);
+  io_uring_prep_openat(sqe, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, 0);
+  sqe->flags |= IOSQE_ASYNC;
+}
+
+void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag) {
   CHECK(into.size() <= INT32_MAX);  // a completion's result is 32 bits
   Implementation& self = *implementation_;
   io_uring_sqe* sqe = self.entry(tag);
@@ -44,6 +73,15 @@ void Ring::read(int file, std::span<char> into, uint64_t offset, Tag tag) {
   } else {
     io_uring_prep_read(sqe, file, into.data(), size, offset);
   }
+  if (walk == Walk::cached) {
+    sqe->rw_flags = RWF_NOWAIT;
+  } else {
+    sqe->flags |= IOSQE_ASYNC;
+  }
+}
+
+void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) {
+  io_uring_prep_read(implementation_->entry(tag), descriptor, into.data(), static_cast<unsigned>(into.size()), offset);
 }
 
 void Ring::close_file(int file) {
@@ -54,17 +92,19 @@ void Ring::close_file(int file) {
 
 std::expected<Attributes, int> Ring::attributes_of(int file) const {
   struct statx found{};
-  constexpr unsigned wanted = STATX_TYPE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO | STATX_NLINK;
   if (statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &found) != 0) return std::unexpected(errno);
-  return Attributes{.type = type_of(found.stx_mode),
-                    .size_bytes = found.stx_size,
-                    .modified_s = found.stx_mtime.tv_sec,
-                    .modified_ns = found.stx_mtime.tv_nsec,
-                    .changed_s = found.stx_ctime.tv_sec,
-                    .changed_ns = found.stx_ctime.tv_nsec,
-                    .inode = found.stx_ino,
-                    .link_count = found.stx_nlink,
-                    .device = makedev(found.stx_dev_major, found.stx_dev_minor)};
+  return converted(found);
+}
+
+void Ring::look(int file, StatusBuffer& into, Tag tag) {
+  io_uring_prep_statx(implementation_->entry(tag), file, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, wanted,
+                      reinterpret_cast<struct statx*>(into.bytes));
+}
+
+Attributes Ring::attributes_from(const StatusBuffer& status) {
+  struct statx found{};
+  std::memcpy(&found, status.bytes, sizeof found);
+  return converted(found);
 }
 
 }  // namespace uringd::uring

@@ -40,6 +40,7 @@ struct Ring::Implementation {
   Result<void> make_buffers(const RingOptions& options);
   void register_memory(const RingOptions& options);
   [[nodiscard]] bool can_ask_sockets();
+  [[nodiscard]] bool can_install();
   /// Submits the one entry that was queued and waits for its result; only during set-up.
   int result_of_only_entry();
 
@@ -54,8 +55,7 @@ struct Ring::Implementation {
   bool interrupted = false;       // the last wait was ended by a signal
   uint64_t armed_timeout = none;  // user_data of the timeout in the kernel
   __kernel_timespec deadline{};   // lent from timeout_at() to its submission
-  open_how follow_symlinks{};     // lent from open_beneath() to its submission; never changes
-  open_how refuse_symlinks{};
+  open_how ways[2][3]{};          // by Resolve, Walk; lent from open_beneath() to its submission; never changes
 
   static constexpr uint64_t none = UINT64_MAX;  // no Tag packs to this
 };

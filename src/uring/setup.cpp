@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <memory>
 
 #include "implementation.hpp"
 #include "uringd/uring/features.hpp"
@@ -123,10 +124,22 @@ bool Ring::Implementation::can_ask_sockets() {
   return result == sizeof family && family == AF_UNIX;
 }
 
+bool Ring::Implementation::can_install() {
+  const std::unique_ptr<io_uring_probe, void (*)(io_uring_probe*)> known(io_uring_get_probe_ring(&ring),
+                                                                         io_uring_free_probe);
+  return known != nullptr && io_uring_opcode_supported(known.get(), IORING_OP_FIXED_FD_INSTALL) != 0;
+}
+
 Result<void> Ring::Implementation::set_up(const RingOptions& options) {
-  follow_symlinks.flags = refuse_symlinks.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  follow_symlinks.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  refuse_symlinks.resolve = follow_symlinks.resolve | RESOLVE_NO_SYMLINKS;
+  for (const Resolve resolve : {Resolve::symlinks_inside, Resolve::no_symlinks}) {
+    for (const Walk walk : {Walk::cached, Walk::in_thread}) {
+      open_how& way = ways[static_cast<int>(resolve)][static_cast<int>(walk)];
+      way.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+      way.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+      if (resolve == Resolve::no_symlinks) way.resolve |= RESOLVE_NO_SYMLINKS;
+      if (walk == Walk::cached) way.resolve |= RESOLVE_CACHED | RESOLVE_NO_XDEV;
+    }
+  }
 
   if (auto made = make_ring(options); !made) return made;
   // A filter can allow io_uring_setup and deny one of the other two calls: try both before anything depends on them.
@@ -140,6 +153,7 @@ Result<void> Ring::Implementation::set_up(const RingOptions& options) {
   if (auto made = make_buffers(options); !made) return made;
   register_memory(options);
   setup.peer_name = !options.without_peer_name && can_ask_sockets();
+  setup.install = can_install();
   // Twice the queue: what a turn returns may hold an overflow list besides the queue itself.
   reaped.reserve(size_t{setup.completion_entries} * 2);
   backlog.reserve(size_t{setup.completion_entries} * 2);

@@ -84,6 +84,11 @@ void Ring::shutdown_write(Direct socket, Tag tag) {
   sqe->flags |= IOSQE_FIXED_FILE;
 }
 
+void Ring::install(Direct socket, Tag tag) {
+  CHECK(implementation_->setup.install);
+  io_uring_prep_fixed_fd_install(implementation_->entry(tag), slot_of(socket), 0);  // close-on-exec is its default
+}
+
 void Ring::close(Direct socket, Tag tag) {
   io_uring_prep_close_direct(implementation_->entry(tag), static_cast<unsigned>(slot_of(socket)));
 }

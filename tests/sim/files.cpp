@@ -1,6 +1,8 @@
 // Each change is made in the World and written down at the World's time.
 #include "files.hpp"
 
+#include <algorithm>
+
 #include "trace.hpp"
 
 namespace uringd::sim {
@@ -16,7 +18,22 @@ std::string bytes_of_version(uint64_t seed, size_t size) {
   return bytes;
 }
 
+// The World makes the directories above a file, so they are written down first.
 void Files::add(const std::string& path, Version version) {
+  const size_t slash = path.rfind('/');
+  if (version.kind != Version::Kind::absent && slash != std::string::npos && slash > path.find('/')) {
+    const std::string above = path.substr(0, slash);
+    const auto versions = past_.find(above);
+    if (versions == past_.end() || versions->second.back().kind != Version::Kind::directory)
+      add(above, {.kind = Version::Kind::directory});
+  }
+  const bool was_directory = past_.contains(path) && past_[path].back().kind == Version::Kind::directory;
+  const bool structural = was_directory || version.kind == Version::Kind::directory;
+  write_down(path, std::move(version));
+  if (observer_) observer_(path, structural);
+}
+
+void Files::write_down(const std::string& path, Version version) {
   version.from_ns = world_.now_ns();
   version.wall_step_ns = wall_step_ns_;
   auto& versions = past_[path];
@@ -50,6 +67,17 @@ void Files::resize(const std::string& path, uint64_t size) {
 void Files::remove(const std::string& path) {
   trace(world_.now_ns(), "file %s removed", path.c_str());
   world_.remove(path);
+  add(path, {});
+}
+
+void Files::remove_directory(const std::string& path) {
+  if (!exists(path)) return;
+  trace(world_.now_ns(), "directory %s removed", path.c_str());
+  world_.remove(path);
+  const std::string below = path + "/";
+  for (auto at = past_.lower_bound(below); at != past_.end() && at->first.starts_with(below); ++at) {
+    if (at->second.back().kind != Version::Kind::absent) write_down(at->first, {});
+  }
   add(path, {});
 }
 
@@ -92,6 +120,25 @@ std::vector<const Version*> Files::alive(const std::string& path, uint64_t from_
     if (version.from_ns <= to_ns && version.to_ns >= from_ns) found.push_back(&version);
   }
   return found;
+}
+
+std::vector<std::pair<std::string, const Version*>> Files::past(const std::string& path) const {
+  std::vector<std::pair<std::string, const Version*>> found;
+  for (const auto& [physical, versions] : past_) {
+    if (!means(path, physical)) continue;
+    for (const Version& version : versions) found.emplace_back(physical, &version);
+  }
+  return found;
+}
+
+bool Files::ever_unreliable(const std::string& path) const {
+  return std::any_of(unreliable_.begin(), unreliable_.end(),
+                     [&](const std::string& physical) { return means(path, physical); });
+}
+
+// "s1r2/a" is a place of "s1/a".
+bool Files::means(const std::string& path, const std::string& physical) {
+  return physical.starts_with(path.substr(0, 2)) && physical.substr(physical.find('/')) == path.substr(path.find('/'));
 }
 
 const std::string* Files::content_now(const std::string& path) const {

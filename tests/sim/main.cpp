@@ -1,6 +1,7 @@
-// The simulator's command line. Three modes, each a test of meson's:
+// The simulator's command line. Four modes, each a test of meson's:
 //
 //   sim seeds     the regression seeds, then 1 to 10,000 (URINGD_SIM_SEEDS=n: fewer, for the slower builds)
+//   sim fresh     a few files that many ask for while they change: what a cache may hold, and for how long
 //   sim small     one client, one request, every kind of mischief: many seeds of a world that is nearly exhausted by
 //   them sim torture   a clean run, then again with each kind of failure at every turn of it, once and for a while
 //
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 
@@ -26,6 +28,47 @@ uint64_t number(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text ? std::strtoull(text, nullptr, 10) : otherwise;
 }
+
+// How often the disk and the cache met what they are tried with: a run that meets nothing proves nothing.
+class Met {
+ public:
+  void add(const Played& played) {
+    const disk::DiskCounters& disk = played.disk;
+    const std::pair<const char*, uint64_t> counts[] = {
+        {"fetches", disk.fetches},
+        {"joined", disk.joined},
+        {"rejected", disk.rejected},
+        {"moved", disk.moved},
+        {"looks", disk.looks},
+        {"ahead", disk.looks_ahead},
+        {"unchanged", disk.unchanged},
+        {"stale", disk.stale},
+        {"aged", disk.aged},
+        {"other release", disk.other_release},
+        {"invalidated", disk.invalidated},
+        {"missing by name", disk.missing_by_name},
+        {"listings", disk.listings},
+        {"preloaded", disk.preloaded},
+        {"cold opens", disk.cold_opens},
+        {"gone for capacity", played.cache.gone[static_cast<size_t>(cache::Gone::capacity)]},
+        {"idle", played.cache.gone[static_cast<size_t>(cache::Gone::idle)]},
+        {"changed", played.cache.gone[static_cast<size_t>(cache::Gone::changed)]},
+        {"missing", played.cache.gone[static_cast<size_t>(cache::Gone::missing)]},
+        {"watch", played.cache.gone[static_cast<size_t>(cache::Gone::watch)]},
+        {"replaced", played.cache.gone[static_cast<size_t>(cache::Gone::replaced)]},
+        {"switches", played.switches},
+    };
+    for (const auto& [name, count] : counts) sums_[name] += count;
+  }
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    for (const auto& [name, sum] : sums_) text += (text.empty() ? "" : ", ") + name + " " + std::to_string(sum);
+    return text;
+  }
+
+ private:
+  std::map<std::string, uint64_t> sums_;
+};
 
 class Runner {
  public:
@@ -46,6 +89,7 @@ class Runner {
     ++runs_;
     turns_ += played.turns;
     answers_ += played.answers;
+    met_.add(played);
     return played;
   }
 
@@ -53,6 +97,7 @@ class Runner {
     std::printf("%s: %llu runs, %llu turns, %llu answers checked\n", mode_.c_str(),
                 static_cast<unsigned long long>(runs_), static_cast<unsigned long long>(turns_),
                 static_cast<unsigned long long>(answers_));
+    std::printf("  %s\n", met_.text().c_str());
     std::printf("1 passed, 0 failed\n");
   }
 
@@ -63,6 +108,7 @@ class Runner {
   log::Logger quiet_;
   log::Logger chatty_;
   uint64_t runs_ = 0, turns_ = 0, answers_ = 0;
+  Met met_;
 };
 
 // --- seeds
@@ -78,16 +124,24 @@ std::vector<uint64_t> regression_seeds(const char* file) {
   return seeds;
 }
 
-void play_seeds(Runner& runner, const char* regressions) {
-  for (const uint64_t seed : regression_seeds(regressions)) runner.run(make_scenario(seed));
-  uint64_t first = 1, last = number("URINGD_SIM_SEEDS", 10'000);
+/// URINGD_SEEDS, or 1 to `last`.
+template <typename Make>
+void play_range(Runner& runner, uint64_t last, Make make) {
+  uint64_t first = 1;
   if (const char* range = std::getenv("URINGD_SEEDS")) {
     char* rest = nullptr;
     first = std::strtoull(range, &rest, 10);
     last = std::strncmp(rest, "..", 2) == 0 ? std::strtoull(rest + 2, nullptr, 10) : first;
   }
-  for (uint64_t seed = first; seed <= last; ++seed) runner.run(make_scenario(seed));
+  for (uint64_t seed = first; seed <= last; ++seed) runner.run(make(seed));
 }
+
+void play_seeds(Runner& runner, const char* regressions) {
+  for (const uint64_t seed : regression_seeds(regressions)) runner.run(make_scenario(seed));
+  play_range(runner, number("URINGD_SIM_SEEDS", 10'000), make_scenario);
+}
+
+void play_fresh(Runner& runner) { play_range(runner, number("URINGD_SIM_SEEDS", 10'000) / 4, fresh_scenario); }
 
 // --- small worlds
 // -------------------------------------------------------------------------------------------------------
@@ -134,9 +188,7 @@ Scenario small_world(uint64_t seed) {
   return scenario;
 }
 
-void play_small(Runner& runner) {
-  for (uint64_t seed = 1; seed <= number("URINGD_SIM_SEEDS", 10'000) / 2; ++seed) runner.run(small_world(seed));
-}
+void play_small(Runner& runner) { play_range(runner, number("URINGD_SIM_SEEDS", 10'000) / 2, small_world); }
 
 // --- torture
 // ------------------------------------------------------------------------------------------------------------
@@ -225,6 +277,10 @@ int run(int count, char** arguments) {
     runner.run(small_world(one));
   } else if (mode == "small") {
     play_small(runner);
+  } else if (mode == "fresh" && one != 0) {
+    runner.run(fresh_scenario(one));
+  } else if (mode == "fresh") {
+    play_fresh(runner);
   } else if (mode == "torture" && one != 0) {
     torture(runner, torture_base(one));
   } else if (mode == "torture") {

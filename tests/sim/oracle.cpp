@@ -5,15 +5,17 @@
 #include <cstdio>
 
 namespace uringd::sim {
-namespace {
 
 using Aim = Request::Aim;
 
 // The body bytes and the size that an answer claims to be of.
-struct Part {
+struct Oracle::Part {
   uint64_t first = 0, length = 0, size = 0;
 };
 
+namespace {
+
+template <typename Part>
 std::string part_of(const Response& response, Part& part) {
   if (response.status == 200) {
     part = {0, response.content_length, response.content_length};
@@ -30,6 +32,7 @@ std::string part_of(const Response& response, Part& part) {
   return part.length == response.content_length ? "" : "Content-Range and Content-Length differ";
 }
 
+template <typename Part>
 bool is_part(const Version& version, const Part& part, const Response& response, bool head) {
   if (version.kind != Version::Kind::regular || version.content.size() != part.size) return false;
   return head || version.content.compare(part.first, part.length, response.body) == 0;
@@ -37,68 +40,132 @@ bool is_part(const Version& version, const Part& part, const Response& response,
 
 }  // namespace
 
-bool Oracle::any_alive(const Request& request, Version::Kind kind, uint64_t from_ns, uint64_t now_ns) const {
+std::vector<Place> Oracle::places(const Request& request, const std::string& path, uint64_t now_ns) const {
+  return releases_.places(path, request.sent_ns, behind_ns(request), now_ns);
+}
+
+// Where a file cannot be looked at for want of descriptors or memory, what is held of it is served until it can.
+uint64_t Oracle::behind_ns(const Request& request) const {
+  if (!releases_.forgiving()) return excuses_.stale_ns;
+  const bool no_looks =
+      excuses_.open_errors || std::any_of(request.paths.begin(), request.paths.end(),
+                                          [&](const auto& path) { return files_.ever_unreliable(path); });
+  return no_looks ? UINT64_MAX : excuses_.stale_ns;
+}
+
+uint64_t Oracle::missing_ns(const Request& request) const { return std::max(excuses_.missing_ns, behind_ns(request)); }
+
+bool Oracle::alive(const std::string& path, Version::Kind kind, uint64_t from_ns, uint64_t now_ns) const {
+  const std::vector<const Version*> versions = files_.alive(path, from_ns, now_ns);
+  return std::any_of(versions.begin(), versions.end(),
+                     [kind](const Version* version) { return version->kind == kind; });
+}
+
+std::vector<const Version*> Oracle::candidates(const Request& request, uint64_t now_ns) const {
+  std::vector<const Version*> found;
   for (const std::string& path : request.paths) {
-    for (const Version* version : files_.alive(path, from_ns, now_ns)) {
-      if (version->kind == kind) return true;
+    for (const Place& place : places(request, path, now_ns)) {
+      if (!place.lacking.empty() && !alive(place.lacking, Version::Kind::absent, place.from_ns, now_ns)) continue;
+      const std::vector<const Version*> versions = files_.alive(place.path, place.from_ns, now_ns);
+      found.insert(found.end(), versions.begin(), versions.end());
+    }
+  }
+  return found;
+}
+
+bool Oracle::any_alive(const Request& request, Version::Kind kind, uint64_t now_ns) const {
+  const std::vector<const Version*> versions = candidates(request, now_ns);
+  return std::any_of(versions.begin(), versions.end(),
+                     [kind](const Version* version) { return version->kind == kind; });
+}
+
+// Where the tree before has no file either, the new tree's own status is the answer.
+bool Oracle::may_lack(const Request& request, uint64_t now_ns) const {
+  const std::string& path = request.aim == Aim::index ? request.directory : request.paths.front();
+  if (path.empty()) return false;
+  for (const Place& place : releases_.places(path, request.sent_ns, missing_ns(request), now_ns)) {
+    if (!place.lacking.empty() || !alive(place.path, Version::Kind::absent, place.from_ns, now_ns)) continue;
+    if (place.otherwise.empty() || place.otherwise_until_ns <= now_ns + 1'000'000) return true;
+    if (alive(place.otherwise, Version::Kind::absent, place.from_ns, now_ns)) return true;
+    if (request.aim == Aim::index && no_index(request, place, now_ns)) return true;
+  }
+  return false;
+}
+
+bool Oracle::no_index(const Request& request, const Place& place, uint64_t now_ns) const {
+  return std::all_of(request.paths.begin(), request.paths.end(), [&](const std::string& path) {
+    const std::string index = place.otherwise + path.substr(request.directory.size());
+    return alive(index, Version::Kind::absent, place.from_ns, now_ns) ||
+           alive(index, Version::Kind::directory, place.from_ns, now_ns);
+  });
+}
+
+bool Oracle::unreliable(const Request& request, uint64_t now_ns) const {
+  for (const std::string& path : request.paths) {
+    for (const Place& place : places(request, path, now_ns)) {
+      if (files_.unreliable(place.path)) return true;
     }
   }
   return false;
 }
 
-bool Oracle::unreliable(const Request& request) const {
-  return std::any_of(request.paths.begin(), request.paths.end(),
-                     [&](const auto& path) { return files_.unreliable(path); });
-}
-
-size_t Oracle::changes(const Request& request, uint64_t from_ns, uint64_t now_ns) const {
+size_t Oracle::changes(const Request& request, uint64_t now_ns) const {
   size_t count = 0;
-  for (const std::string& path : request.paths) count += files_.alive(path, from_ns, now_ns).size() - 1;
+  for (const std::string& path : request.paths) {
+    for (const Place& place : places(request, path, now_ns)) {
+      count += files_.alive(place.path, place.from_ns, now_ns).size() - 1;
+    }
+  }
   return count;
 }
 
 bool Oracle::may_break_off(const Request& request, uint64_t now_ns) const {
-  if (excuses_.read_errors || excuses_.slow_disk || unreliable(request)) return true;
-  return changes(request, request.sent_ns - std::min(request.sent_ns, excuses_.stale_ns), now_ns) > 0;
+  if (excuses_.read_errors || excuses_.slow_disk || unreliable(request, now_ns)) return true;
+  return changes(request, now_ns) > 0;
 }
 
 std::string Oracle::judge(const Request& request, const Response& response, uint64_t now_ns) {
-  const uint64_t from_ns = request.sent_ns - std::min(request.sent_ns, excuses_.stale_ns);
   switch (response.status) {
     case 200:
-    case 206: return judge_content(request, response, from_ns, now_ns);
-    case 304: return judge_not_modified(request, response, from_ns, now_ns);
+    case 206: return judge_content(request, response, now_ns);
+    case 304: return judge_not_modified(request, response, now_ns);
     case 412:
-    case 416: return judge_failed(request, from_ns, now_ns);
-    default: return judge_status(request, response, from_ns, now_ns);
+    case 416: return judge_failed(request, now_ns);
+    default: return judge_status(request, response, now_ns);
   }
 }
 
-std::string Oracle::judge_content(const Request& request, const Response& response, uint64_t from_ns, uint64_t now_ns) {
+std::string Oracle::judge_content(const Request& request, const Response& response, uint64_t now_ns) {
   if (request.aim != Aim::file && request.aim != Aim::index) return "content where there is none";
   Part part;
   if (std::string problem = part_of(response, part); !problem.empty()) return problem;
-  const Version* match = nullptr;
-  bool existed = false;
-  for (const std::string& path : request.paths) {
-    for (const Version* version : files_.alive(path, 0, now_ns)) {
-      if (!is_part(*version, part, response, request.is_head)) continue;
-      existed = true;
-      if (version->to_ns >= from_ns) match = version;
-    }
-  }
-  if (!existed) return "the body is no version of the file";
-  if (!match) return "the body is a version that was gone before the request was sent";
+  const std::vector<const Version*> versions = candidates(request, now_ns);
+  const bool known = std::any_of(versions.begin(), versions.end(), [&](const Version* version) {
+    return is_part(*version, part, response, request.is_head);
+  });
+  if (!known) return existed(request, part, response);
   const std::string etag(response.field("ETag"));
   if (etag.size() < 3 || etag.front() != '"') return "ETag: " + etag;
   if (!request.if_none_match.empty() && request.if_none_match == etag) return "200 where If-None-Match names the ETag";
   if (!request.if_match.empty() && request.if_match != etag) return "200 where If-Match names another ETag";
   if (std::string problem = judge_range(request, response, part.size); !problem.empty()) return problem;
   if (request.is_get && response.status == 200) return learn(request, response, response.body, now_ns);
-  const auto known = knowledge_.by_etag.find(etag);
-  if (known == knowledge_.by_etag.end()) return "";
-  const Version same{.kind = Version::Kind::regular, .content = known->second.content};
+  const auto learned = knowledge_.by_etag.find(etag);
+  if (learned == knowledge_.by_etag.end()) return "";
+  const Version same{.kind = Version::Kind::regular, .content = learned->second.content};
   return is_part(same, part, response, request.is_head) ? "" : "the ETag was another content's before";
+}
+
+std::string Oracle::existed(const Request& request, const Part& part, const Response& response) const {
+  for (const std::string& path : request.paths) {
+    for (const auto& [physical, version] : files_.past(path)) {
+      if (is_part(*version, part, response, request.is_head))
+        return "the body is a version of " + physical +
+               " that was gone before the request was sent: " + std::to_string(version->from_ns) + " to " +
+               std::to_string(version->to_ns) + " ns";
+    }
+  }
+  return "the body is no version of the file";
 }
 
 std::string Oracle::learn(const Request& request, const Response& response, const std::string& content,
@@ -108,7 +175,8 @@ std::string Oracle::learn(const Request& request, const Response& response, cons
       etag, Learned{etag, std::string(response.field("Last-Modified")), content, now_ns});
   if (!fresh) return place->second.content == content ? "" : "the ETag was another content's before";
   for (const std::string& path : request.paths) {
-    const std::string* now = files_.content_now(path);
+    const std::string tree = releases_.current(path[1] == '1' ? 1 : 0).tree;
+    const std::string* now = files_.content_now(tree + path.substr(path.find('/') + 1));
     if (now && *now == content) knowledge_.etags_of[path].push_back(etag);
   }
   return "";
@@ -136,31 +204,27 @@ std::string Oracle::judge_range(const Request& request, const Response& response
   return response.field("Content-Range") == expected ? "" : "another range than was asked for, which is " + expected;
 }
 
-std::string Oracle::judge_not_modified(const Request& request, const Response& response, uint64_t from_ns,
-                                       uint64_t now_ns) const {
+std::string Oracle::judge_not_modified(const Request& request, const Response& response, uint64_t now_ns) const {
   const std::string etag(response.field("ETag"));
   if (request.if_none_match.empty() && !request.if_modified_since) return "304 without a condition";
-  if (!any_alive(request, Version::Kind::regular, from_ns, now_ns)) return "304 for a file that is not there";
+  if (!any_alive(request, Version::Kind::regular, now_ns)) return "304 for a file that is not there";
   if (request.if_none_match.empty()) return "";
   if (etag != request.if_none_match) return "304 with an ETag that the client does not have";
   const auto known = knowledge_.by_etag.find(etag);
   if (known == knowledge_.by_etag.end()) return "304 for an ETag that nobody was given";
-  for (const std::string& path : request.paths) {
-    for (const Version* version : files_.alive(path, from_ns, now_ns)) {
-      if (version->kind == Version::Kind::regular && version->content == known->second.content) return "";
-    }
+  for (const Version* version : candidates(request, now_ns)) {
+    if (version->kind == Version::Kind::regular && version->content == known->second.content) return "";
   }
   return "304, but the content of that ETag was gone before the request was sent";
 }
 
-std::string Oracle::judge_failed(const Request& request, uint64_t from_ns, uint64_t now_ns) const {
-  if (!any_alive(request, Version::Kind::regular, from_ns, now_ns)) return "412 or 416 for a file that is not there";
+std::string Oracle::judge_failed(const Request& request, uint64_t now_ns) const {
+  if (!any_alive(request, Version::Kind::regular, now_ns)) return "412 or 416 for a file that is not there";
   if (!request.if_match.empty() || request.range) return "";
   return "412 or 416 without a condition or a range";
 }
 
-std::string Oracle::judge_status(const Request& request, const Response& response, uint64_t from_ns,
-                                 uint64_t now_ns) const {
+std::string Oracle::judge_status(const Request& request, const Response& response, uint64_t now_ns) const {
   const int status = response.status;
   const std::string unexpected = "status " + std::to_string(status);
   if (request.malformed) return status >= 400 && status < 600 && response.close ? "" : unexpected + " for junk";
@@ -170,20 +234,18 @@ std::string Oracle::judge_status(const Request& request, const Response& respons
   if (status == 500 && touches_disk && excuses_.read_errors) return "";
   if (request.aim == Aim::status)
     return status == request.status ? "" : unexpected + " for " + std::to_string(request.status);
-  if (unreliable(request) && (status == 403 || status == 404 || status == 500 || status == 503)) return "";
+  if (unreliable(request, now_ns) && (status == 403 || status == 404 || status == 500 || status == 503)) return "";
   switch (status) {
-    case 301: {
-      if (request.aim != Aim::redirect) return unexpected;
+    case 301:
+      if (request.aim != Aim::redirect || !any_alive(request, Version::Kind::directory, now_ns)) return unexpected;
       return response.field("Location") == request.location ? "" : "Location";
-    }
     case 403: {
-      const bool bare = request.aim == Aim::index && (any_alive(request, Version::Kind::absent, from_ns, now_ns) ||
-                                                      any_alive(request, Version::Kind::directory, from_ns, now_ns));
+      const bool bare = request.aim == Aim::index && (any_alive(request, Version::Kind::absent, now_ns) ||
+                                                      any_alive(request, Version::Kind::directory, now_ns));
       return bare || request.aim == Aim::refused ? "" : unexpected;
     }
-    case 404:
-      return request.aim == Aim::file && any_alive(request, Version::Kind::absent, from_ns, now_ns) ? "" : unexpected;
-    case 503: return changes(request, from_ns, now_ns) >= 2 ? "" : unexpected;
+    case 404: return request.aim != Aim::status && may_lack(request, now_ns) ? "" : unexpected;
+    case 503: return changes(request, now_ns) >= 2 ? "" : unexpected;
     default: return unexpected;
   }
 }

@@ -1,6 +1,7 @@
 // What clients ask for: mostly files, sometimes names that are not there or not for them, sometimes nonsense.
 #include "request.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace uringd::sim {
@@ -9,8 +10,8 @@ namespace {
 using uring::Random;
 using Aim = Request::Aim;
 
-constexpr std::array<const char*, 7> plain_files = {"empty.txt", "small.html", "edge.bin",    "over.bin",
-                                                    "big.bin",   "late.txt",   "odd name.css"};
+constexpr std::array<const char*, 8> plain_files = {"empty.txt", "small.html", "edge.bin",     "over.bin",
+                                                    "big.bin",   "late.txt",   "odd name.css", "dir/index.html"};
 
 struct Target {
   std::string target;
@@ -25,7 +26,21 @@ std::vector<std::string> index_paths(const Sites& sites, const std::string& dire
   return paths;
 }
 
-Target plain_target(Random& random) {
+Target hot_target(Random& random) {
+  switch (random.below(10)) {
+    case 0: return {"/late.txt", Aim::file, "late.txt"};
+    case 1: return {"/dir/", Aim::index, "dir/"};
+    case 2: return {"/dir", Aim::redirect, "dir"};
+    case 3: return {"/bare/", Aim::index, "bare/"};
+    case 4: return {"/dir/index.html", Aim::file, "dir/index.html"};
+    case 5:
+    case 6: return {"/big.bin", Aim::file, "big.bin"};
+    default: return {"/small.html", Aim::file, "small.html"};
+  }
+}
+
+Target plain_target(Random& random, const Sites& sites) {
+  if (sites.hot) return hot_target(random);
   const std::string name = plain_files[random.below(plain_files.size())];
   if (name == "odd name.css")
     return {random.chance(500) ? "/odd%20name.css" : "//.%2F/../odd%20name.css", Aim::file, name};
@@ -34,6 +49,20 @@ Target plain_target(Random& random) {
     case 1: return {"/" + name + "?q=" + std::to_string(random.below(10)), Aim::file, name};
     default: return {"/" + name, Aim::file, name};
   }
+}
+
+// A flood of names that were never there, and among them some that are new, or soon will be.
+Target missing_target(Random& random, const Sites& sites, const Knowledge& knowledge) {
+  if (sites.hot && random.chance(150)) {
+    const uint64_t number = knowledge.newest + 2 - std::min(random.below(4), knowledge.newest + 2);
+    const std::string name = (random.chance(300) ? "dir/n" : "n") + std::to_string(number);
+    return {"/" + name, Aim::file, name};
+  }
+  static constexpr const char* directories[] = {"", "", "dir/", "none/at all/"};
+  const std::string path = directories[random.below(4)] + ("m" + std::to_string(random.below(1000)));
+  std::string target = "/" + path;
+  if (const size_t space = target.find(' '); space != std::string::npos) target.replace(space, 1, "%20");
+  return {target, Aim::file, path};
 }
 
 Target strange_target(Random& random, const Sites& sites) {
@@ -164,13 +193,15 @@ Request make_request(Random& random, const Sites& sites, const Knowledge& knowle
     return request;
   }
   const uint64_t site = random.below(sites.count);
-  Target target = random.chance(sites.strange) ? strange_target(random, sites) : plain_target(random);
+  Target target = random.chance(sites.strange) ? strange_target(random, sites) : plain_target(random, sites);
+  if (random.chance(sites.missing)) target = missing_target(random, sites, knowledge);
   if (target.target.find("%2F") != std::string::npos) target = {target.target, Aim::status, "", 400};
   request.aim = target.aim;
   request.status = target.status;
   const std::string prefix = "s" + std::to_string(site) + "/";
   if (request.aim == Aim::index) {
     request.paths = index_paths(sites, prefix + target.path);
+    if (!target.path.empty()) request.directory = prefix + target.path.substr(0, target.path.size() - 1);
   } else if (request.aim != Aim::status) {
     request.paths = {prefix + target.path};
   }

@@ -24,6 +24,7 @@ struct Learned {
 struct Knowledge {
   std::map<std::string, Learned> by_etag;
   std::map<std::string, std::vector<std::string>> etags_of;
+  uint64_t newest = 0;  // "n7" was the last file made of its kind
 };
 
 struct Range {
@@ -37,6 +38,7 @@ struct Request {
   std::string label;  // method and target, for the trace
   Aim aim = Aim::status;
   std::vector<std::string> paths;  // in the tree: the file, or the index names of a directory in order
+  std::string directory;           // Aim::index: it, without its slash; empty for a root
   int status = 0;                  // Aim::status: the one answer
   std::string location;            // Aim::redirect
   bool is_get = false, is_head = false;
@@ -56,7 +58,8 @@ struct Sites {
   bool symlinks = true;
   std::vector<std::string> index;
   uint64_t body_limit = 0;
-  uint32_t conditional = 300, strange = 150, junk = 25;  // per mille
+  bool hot = false;                                                    // only a few files, again and again
+  uint32_t conditional = 300, strange = 150, junk = 25, missing = 20;  // per mille
 };
 
 Request make_request(uring::Random& random, const Sites& sites, const Knowledge& knowledge);

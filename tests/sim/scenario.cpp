@@ -31,8 +31,15 @@ uring::Mischief choose_mischief(Random& random, bool gentle) {
   mischief.cancel_loses = maybe(wild.cancel_loses);
   mischief.interrupted_wait = maybe(wild.interrupted_wait);
   mischief.held_back = maybe(wild.held_back);
+  mischief.uncached = maybe(wild.uncached);
+  mischief.late = maybe(wild.late);
+  mischief.latest_ns = wild.latest_ns;
   mischief.no_unacknowledged = maybe(wild.no_unacknowledged);
   mischief.longest_delay_ns = random.chance(500) ? random.below(wild.longest_delay_ns) : 0;
+  if (random.chance(100)) {
+    mischief.slow = static_cast<uint32_t>(one_of(random, {30, 300}));
+    mischief.slowest_ns = one_of(random, {90, 500}) * 1'000'000;
+  }
   if (gentle) return mischief;
   if (random.chance(100)) mischief.longest_delay_ns = one_of(random, {20, 50}) * 1'000'000;
   mischief.read_error = maybe(wild.read_error);
@@ -83,6 +90,8 @@ void choose_config(Random& random, Scenario& scenario) {
   config.disk.stream_size_bytes = one_of(random, {16384, 32768, 65536});
   config.cache.max_file_size_bytes = one_of(random, {100, 1000, 5000, 20000});
   config.cache.stale_after = milliseconds(one_of(random, {0, 1, 20, 2000}));
+  config.cache.missing_ttl = milliseconds(one_of(random, {0, 1, 20, 2000}));
+  config.cache.idle_after = milliseconds(one_of(random, {0, 1, 300, 600'000}));
   config.sites.front().index = {"index.html"};
   if (random.chance(400)) config.sites.front().index.push_back("index.htm");
   config.sites.front().symlinks = random.chance(300) ? config::Symlinks::never : config::Symlinks::inside;
@@ -108,11 +117,32 @@ void choose_options(Random& random, Scenario& scenario) {
   // Few slots: single accepts. Many: a multishot where the kernel can tell the peer's name.
   options.parked_limit = scenario.gentle ? clients : static_cast<uint32_t>(one_of(random, {1, 8}));
   options.ring.direct_slots = random.chance(500) ? clients + 4 : 3 * clients + 8;
-  options.cache_bytes = one_of(random, {0, 2500, 30000, 1 << 20});
+  options.cache_bytes = one_of(random, {0, 2500, 10000, 30000, 1 << 20});
+  options.kept_files = one_of(random, {1, 2, 16});
+  options.ring.unbounded_workers = static_cast<uint32_t>(one_of(random, {1, 2, 16}));
   options.stream_memory_bytes = one_of(random, {16384, 32768, 1 << 20});
   options.output_blocks = one_of(random, {1, 2, 8});
   options.input_bytes = scenario.gentle ? 1 << 20 : one_of(random, {4096, 65536, 1 << 20});
   options.disk_queue_size = static_cast<uint32_t>(one_of(random, {64, 64, 64, 2, 1}));
+}
+
+void choose_helping(Random& random, Scenario& scenario) {
+  Helping& helping = scenario.helping = {};
+  helping.there = random.chance(800);
+  helping.lost = static_cast<uint32_t>(one_of(random, {0, 0, 300, 1000}));
+  helping.refused = static_cast<uint32_t>(one_of(random, {0, 0, 300}));
+  helping.unlistable = static_cast<uint32_t>(one_of(random, {0, 0, 300}));
+  helping.longest_delay_ns = one_of(random, {0, 100'000, 3'000'000});
+  helping.keep_previous_ms = one_of(random, {0, 0, 5, 3000});
+  helping.remote = random.chance(100);
+  helping.foreign = random.chance(100);
+  scenario.sites.missing = static_cast<uint32_t>(one_of(random, {20, 20, 20, 600}));
+  if (!helping.there) return;  // nobody switches either
+  helping.at_bad_moments = static_cast<uint32_t>(one_of(random, {0, 500}));
+  helping.trees = static_cast<uint32_t>(1 + random.below(3));
+  if (helping.trees > 1) helping.switches = static_cast<uint32_t>(random.below(8));
+  helping.bumps = random.chance(300) ? static_cast<uint32_t>(random.below(10)) : 0;
+  helping.preloads = random.chance(200) ? static_cast<uint32_t>(random.below(4)) : 0;
 }
 
 void find_excuses(Scenario& scenario) {
@@ -123,7 +153,13 @@ void find_excuses(Scenario& scenario) {
   excuses.slow_disk = excuses.timeouts = !scenario.gentle;
   const uint64_t stale_ms = static_cast<uint64_t>(scenario.config->cache.stale_after.count());
   // A fetch may have opened the file some operations before the request joined it.
-  excuses.stale_ns = (stale_ms + 2) * 1'000'000 + 20 * scenario.mischief.longest_delay_ns + 3'000'000;
+  const uint64_t operation_ns =
+      std::max(scenario.mischief.longest_delay_ns, scenario.mischief.slow > 0 ? scenario.mischief.slowest_ns : 0) +
+      (scenario.mischief.late > 0 ? scenario.mischief.latest_ns : 0);
+  const uint64_t slack_ns = 5'000'000 + 20 * operation_ns;
+  excuses.stale_ns = stale_ms * 1'000'000 + slack_ns;
+  const auto missing_ms = static_cast<uint64_t>(scenario.config->cache.missing_ttl.count());
+  excuses.missing_ns = missing_ms == 0 ? UINT64_MAX : missing_ms * 1'000'000 + slack_ns;
 }
 
 Sites sites_of(const Scenario& scenario) {
@@ -148,6 +184,7 @@ Scenario make_scenario(uint64_t seed) {
   choose_config(random, scenario);
   choose_options(random, scenario);
   scenario.sites = sites_of(scenario);
+  choose_helping(random, scenario);
   scenario.sites.conditional = static_cast<uint32_t>(one_of(random, {0, 300, 800}));
   scenario.sites.junk = static_cast<uint32_t>(one_of(random, {25, 25, 25, 250}));
   scenario.sites.strange = static_cast<uint32_t>(one_of(random, {50, 150, 500}));
@@ -159,6 +196,68 @@ Scenario make_scenario(uint64_t seed) {
   scenario.wall_steps = random.chance(100);
   scenario.drain_at_ns = random.chance(250) ? 1 + random.below(one_of(random, {500'000, 20'000'000, 500'000'000})) : 0;
   scenario.debug_log = random.chance(50);
+  find_excuses(scenario);
+  return scenario;
+}
+
+Scenario fresh_scenario(uint64_t seed) {
+  Scenario scenario = make_scenario(seed);
+  Random random(seed ^ 0xf4e5);
+  config::Config& config = *scenario.config;
+  const bool slow = random.chance(300);
+  const uint64_t stale_ms = one_of(random, {0, 1, 3, 10, 40, slow ? 100U : 2000U});
+  const uint64_t pace_ns =
+      slow ? one_of(random, {8'000'000, 30'000'000}) : one_of(random, {50'000, 300'000, 2'000'000, 8'000'000});
+  config.cache.stale_after = milliseconds(stale_ms);
+  config.cache.missing_ttl = milliseconds(one_of(random, {0, 2, 10, 2000}));
+  config.cache.idle_after = milliseconds(one_of(random, {0, 300, 600'000}));
+  config.limits.requests_per_connection = 0;
+  config.limits.idle_timeout = milliseconds(4000);
+  config.limits.header_timeout = config.limits.send_timeout = milliseconds(8000);
+  if (config.disk.timeout < milliseconds(500)) config.disk.timeout = milliseconds(500);
+  scenario.clients.resize(one_of(random, {2, 4, 6}));
+  uint64_t requests = 0;
+  for (Manners& manners : scenario.clients) {
+    manners = {};
+    manners.bursts = static_cast<uint32_t>(5 + random.below(25));
+    manners.burst_size = static_cast<uint32_t>(one_of(random, {1, 2, 4}));
+    manners.waits = random.chance(700);
+    manners.pace_ns = pace_ns;
+    manners.starts_ns = random.below(2'000'000);
+    if (!scenario.gentle && random.chance(200)) manners.stops_midway = 30;
+    if (!scenario.gentle && random.chance(200)) manners.end = Manners::End::reset;
+    requests += manners.bursts;
+  }
+  const auto clients = static_cast<uint32_t>(scenario.clients.size());
+  scenario.connection_limit = scenario.options.connection_slots = scenario.options.parked_limit = clients;
+  scenario.options.ring.direct_slots = 3 * clients + 8;
+  scenario.options.ring.receive_buffer_bytes = 512;
+  scenario.options.cache_bytes = one_of(random, {3000, 10000, 100'000, 1 << 20});
+  scenario.options.disk_queue_size = static_cast<uint32_t>(one_of(random, {64, 64, 8}));
+  scenario.sites = sites_of(scenario);
+  scenario.sites.hot = true;
+  scenario.sites.junk = 0;
+  scenario.sites.strange = static_cast<uint32_t>(one_of(random, {0, 100}));
+  scenario.sites.conditional = static_cast<uint32_t>(one_of(random, {0, 200}));
+  uring::Mischief& mischief = scenario.mischief;
+  mischief.uncached = static_cast<uint32_t>(one_of(random, {0, 200, 1000}));
+  mischief.late = static_cast<uint32_t>(one_of(random, {0, 100, 400}));
+  mischief.latest_ns = one_of(random, {100'000, 1'000'000, 5'000'000});
+  mischief.slow = 0;
+  if (slow) {
+    mischief.slow = static_cast<uint32_t>(one_of(random, {50, 400}));
+    mischief.slowest_ns = one_of(random, {150, 400, 900}) * 1'000'000;
+    mischief.uncached = static_cast<uint32_t>(one_of(random, {300, 1000}));
+  }
+  choose_helping(random, scenario);
+  if (random.chance(250)) scenario.sites.missing = 600;
+  const uint64_t run_ns = requests / clients * pace_ns / 2 + 3'000'000;
+  scenario.changes = static_cast<uint32_t>(random.below(40));
+  scenario.changes_within_ns = run_ns;
+  scenario.drain_at_ns = random.chance(150) ? random.below(run_ns) : 0;
+  scenario.coarse_times = random.chance(200);
+  if (scenario.coarse_times) mischief.torn_read = mischief.short_read = 0;
+  scenario.excuses = {};
   find_excuses(scenario);
   return scenario;
 }
@@ -206,14 +305,24 @@ std::string Scenario::text() const {
           line("piece", config->disk.stream_size_bytes) + line("requests", config->limits.requests_per_connection) +
           line("header_size", config->limits.header_size_bytes) + line("sites", config->sites.size()) + "\n";
   text += line("changes", changes) + line("within_ns", changes_within_ns) + line("big", big_bytes) +
-          line("drain_at_ns", drain_at_ns) + line("failing", failing_files) + line("wall_steps", wall_steps) + "\n";
+          line("drain_at_ns", drain_at_ns) + line("failing", failing_files) + line("wall_steps", wall_steps) +
+          line("coarse_times", coarse_times) + "\n";
+  text += line("helper", helping.there) + line("lost", helping.lost) + line("refused", helping.refused) +
+          line("notice_ns", helping.longest_delay_ns) + line("trees", helping.trees) +
+          line("switches", helping.switches) + line("bumps", helping.bumps) +
+          line("keep_previous_ms", helping.keep_previous_ms) + line("remote", helping.remote) +
+          line("foreign", helping.foreign) + line("threads", options.ring.unbounded_workers) +
+          line("kept_files", options.kept_files) + ms("missing_ms", config->cache.missing_ttl) +
+          ms("idle_after_ms", config->cache.idle_after) + "\n";
   text += line("short_read", mischief.short_read) + line("read_error", mischief.read_error) +
           line("torn", mischief.torn_read) + line("open_error", mischief.open_error) +
           line("accept_error", mischief.accept_error) + line("lost_more", mischief.lost_more) +
           line("no_buffers", mischief.no_buffers) + line("short_receive", mischief.short_receive) +
           line("short_send", mischief.short_send) + line("send_error", mischief.send_error) +
           line("cancel_loses", mischief.cancel_loses) + line("interrupted", mischief.interrupted_wait) +
-          line("held_back", mischief.held_back) + line("delay_ns", mischief.longest_delay_ns);
+          line("held_back", mischief.held_back) + line("delay_ns", mischief.longest_delay_ns) +
+          line("uncached", mischief.uncached) + line("slow", mischief.slow) + line("slowest_ns", mischief.slowest_ns) +
+          line("late", mischief.late);
   return text;
 }
 

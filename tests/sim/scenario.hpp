@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "helper.hpp"
 #include "oracle.hpp"
 #include "player.hpp"
 #include "uringd/config/config.hpp"
@@ -22,6 +23,7 @@ struct Scenario {
   server::WorkerOptions options;
   uint32_t connection_limit = 8;
   Sites sites;
+  Helping helping;
   Excuses excuses;
   std::vector<Manners> clients;
   uint64_t big_bytes = 0;  // of the largest file
@@ -29,6 +31,9 @@ struct Scenario {
   uint64_t changes_within_ns = 1;
   bool failing_files = false;  // some of the changes make a file fail to open or to be read
   bool wall_steps = false;
+  // File times tick every 4 ms, as on kernels before 6.13: two changes within a tick look alike. Then only small files
+  // change and no read is torn, because nothing could tell.
+  bool coarse_times = false;
   uint64_t drain_at_ns = 0;  // after the start; 0: when all clients are done
   bool debug_log = false;
 
@@ -37,6 +42,9 @@ struct Scenario {
 
 /// The scenario of a seed: half of them gentle.
 Scenario make_scenario(uint64_t seed);
+/// A few files that many ask for again and again, while they change, trees are switched and entries are looked at,
+/// dropped and told to be old.
+Scenario fresh_scenario(uint64_t seed);
 /// One site, no mischief, `clients` clients of one burst: the base of tests that add one thing at a time.
 Scenario small_scenario(uint64_t seed, uint32_t clients);
 

@@ -26,10 +26,18 @@ class Simulation {
         meddle_(meddle),
         world_(scenario.seed, scenario.mischief),
         files_(world_),
-        oracle_(files_, scenario.excuses),
+        releases_(scenario.sites.count),
+        oracle_(files_, releases_, scenario.excuses),
+        helper_(world_, files_, releases_, scenario.helping, scenario.seed ^ 0x4e19),
         random_(scenario.seed ^ 0x5eed) {
+    world_.set_remote(scenario.helping.remote);
+    if (scenario.coarse_times) world_.set_timestamp_granularity(4'000'000);
     shared_.connection_limit = scenario.connection_limit;
-    make_tree();
+    for (uint32_t site = 0; site < scenario_.sites.count; ++site) {
+      for (uint32_t tree = 0; tree < scenario_.helping.trees; ++tree)
+        make_tree(Releases::tree_of(site, tree), tree == 0);
+    }
+    if (random_.chance(500)) world_.advance(second_ns);  // else the files are racily young
     open(logger);
     plan_changes();
     for (uint32_t number = 0; number < scenario.clients.size(); ++number) {
@@ -56,51 +64,61 @@ class Simulation {
     played_.simulated_ns = world_.now_ns() - start_ns;
     played_.counters = worker_->counters();
     CHECK(played_.counters.accepted >= played_.counters.closed);
+    played_.disk = worker_->disk().counters();
+    played_.cache = worker_->cache().counters();
+    played_.switches = helper_.switched();
     worker_.reset();
     if (!world_.held().empty()) fail("held when the worker is gone:\n%s", world_.held().c_str());
     return played_;
   }
 
  private:
-  void make_tree() {
-    for (uint32_t site = 0; site < scenario_.sites.count; ++site) {
-      const std::string prefix = "s" + std::to_string(site) + "/";
-      const uint64_t edge = scenario_.config->cache.max_file_size_bytes;
-      files_.rewrite(prefix + "empty.txt", "");
-      put(prefix + "small.html", 1 + random_.below(200));
-      put(prefix + "edge.bin", edge);
-      put(prefix + "over.bin", edge + 1);
-      put(prefix + "big.bin", scenario_.big_bytes);
-      put(prefix + "odd name.css", 40);
-      put(prefix + "dir/index.html", 60);
-      put(prefix + "alt/index.htm", 70);
-      put(prefix + ".hidden", 10);
-      files_.make_directory(prefix + "dir");
-      files_.make_directory(prefix + "bare");
-      files_.make_directory(prefix + "nest/index.html");  // an index name that is no file
-      put(prefix + "nest/index.htm", 80);
-      files_.make_other(prefix + "pipe");
-      world_.put_symlink(prefix + "link", "small.html");
-      world_.put_symlink(prefix + "out", "../../etc");
-      world_.put_symlink(prefix + "loop", "loop");
+  // Later trees lack some of the files.
+  void make_tree(const std::string& tree, bool whole) {
+    const auto there = [&] { return whole || random_.chance(700); };
+    const auto put = [&](const char* name, uint64_t size) {
+      if (there()) files_.rewrite(tree + name, bytes_of_version(random_.next(), size));
+    };
+    const uint64_t edge = scenario_.config->cache.max_file_size_bytes;
+    put("empty.txt", 0);
+    put("small.html", 1 + random_.below(200));
+    put("edge.bin", edge);
+    put("over.bin", edge + 1);
+    put("big.bin", scenario_.big_bytes);
+    put("odd name.css", 40);
+    put("dir/index.html", 60);
+    put("alt/index.htm", 70);
+    put(".hidden", 10);
+    if (there()) files_.make_directory(tree + "dir");
+    if (there()) files_.make_directory(tree + "bare");
+    if (there()) {
+      files_.make_directory(tree + "nest/index.html");  // an index name that is no file
+      put("nest/index.htm", 80);
     }
-    if (random_.chance(500)) world_.advance(second_ns);  // else the files are racily young
+    files_.make_other(tree + "pipe");
+    world_.put_symlink(tree + "link", "small.html");
+    world_.put_symlink(tree + "out", "../../etc");
+    world_.put_symlink(tree + "loop", "loop");
   }
 
-  void put(const std::string& path, uint64_t size) { files_.rewrite(path, bytes_of_version(random_.next(), size)); }
-
   void open(log::Logger& logger) {
-    std::vector<disk::SiteFiles> roots;
+    std::vector<disk::Sites::Site> sites;
+    const auto resolve = scenario_.sites.symlinks ? uring::Resolve::symlinks_inside : uring::Resolve::no_symlinks;
     for (uint32_t site = 0; site < scenario_.sites.count; ++site) {
-      roots.push_back(
-          {.root = world_.root("s" + std::to_string(site)),
-           .resolve = scenario_.sites.symlinks ? uring::Resolve::symlinks_inside : uring::Resolve::no_symlinks,
-           .index = scenario_.sites.index});
+      const std::string tree = Releases::tree_of(site, 0);
+      sites.push_back({.rules = {.root_path = tree,
+                                 .resolve = resolve,
+                                 .index = scenario_.sites.index,
+                                 .keep_previous_ms = scenario_.helping.keep_previous_ms},
+                       .root = helper_.open_root(tree)});
+      releases_.publish(site, {.tree = tree});
     }
     server::WorkerOptions options = scenario_.options;
     options.ring.world = &world_;
-    auto snapshot = std::make_shared<const server::Snapshot>(scenario_.config, std::move(roots));
-    auto worker = server::Worker::create(options, std::move(snapshot), shared_, logger);
+    snapshot_ = std::make_shared<const server::Snapshot>(scenario_.config, std::move(sites));
+    helper_.begin(snapshot_->sites());
+    disk::HelperDoor* door = scenario_.helping.there ? &helper_ : nullptr;
+    auto worker = server::Worker::create(options, snapshot_, shared_, mailbox_, door, logger);
     if (!worker) fail("no worker: %s", worker.error().message.c_str());
     worker_ = std::move(*worker);
     listener_ = world_.listen();
@@ -112,12 +130,31 @@ class Simulation {
     for (uint32_t planned = 0; planned < scenario_.changes; ++planned) {
       world_.after(random_.below(scenario_.changes_within_ns), [this](uring::World&) { change_something(); });
     }
+    const Helping& helping = scenario_.helping;
+    const auto any_time = [&] { return random_.below(scenario_.changes_within_ns); };
+    for (uint32_t planned = 0; planned < helping.switches; ++planned) helper_.plan_switch(any_time());
+    for (uint32_t planned = 0; planned < helping.bumps; ++planned) helper_.plan_bump(any_time());
+    for (uint32_t planned = 0; planned < helping.preloads; ++planned) helper_.plan_preload(any_time());
   }
 
   void change_something() {
     static constexpr const char* names[] = {"small.html", "edge.bin", "over.bin",       "big.bin",
                                             "late.txt",   "big.bin",  "dir/index.html", "bare/index.html"};
-    const std::string path = "s" + std::to_string(random_.below(scenario_.sites.count)) + "/" + names[random_.below(8)];
+    const auto site = static_cast<uint32_t>(random_.below(scenario_.sites.count));
+    std::string tree = releases_.current(site).tree;
+    if (random_.chance(200))
+      tree = Releases::tree_of(site, static_cast<uint32_t>(random_.below(scenario_.helping.trees)));
+    if (random_.chance(50)) return files_.remove_directory(tree + "dir");
+    if (scenario_.sites.hot && random_.chance(200)) {
+      const std::string name = (random_.chance(300) ? "dir/n" : "n") + std::to_string(oracle_.make_newest());
+      return files_.rewrite(tree + name, bytes_of_version(random_.next(), random_.below(200)));
+    }
+    if (scenario_.coarse_times) {
+      const std::string small = tree + (random_.chance(700) ? "small.html" : "dir/index.html");
+      const uint64_t largest = scenario_.config->cache.max_file_size_bytes;
+      return files_.rewrite(small, bytes_of_version(random_.next(), random_.below(largest + 1)));
+    }
+    const std::string path = tree + names[random_.below(8)];
     const std::string* now = files_.content_now(path);
     const uint64_t size = now && random_.chance(600) ? now->size() : random_.below(2 * scenario_.big_bytes);
     switch (random_.below(scenario_.failing_files ? 10 : 7)) {
@@ -145,10 +182,12 @@ class Simulation {
   void turn() {
     if (drain_wanted_ && !std::exchange(draining_, true)) begin_drain();
     if (meddle_) meddle_(played_.turns, world_, files_);
+    helper_.hand_over([this](disk::Notice notice) { worker_->notify(std::move(notice)); });
     worker_->turn(!random_.chance(100));
     if (++played_.turns > most_turns) fail("%llu turns: the server spins", static_cast<unsigned long long>(most_turns));
     world_.check();
     check_bounds();
+    if (worker_->disk().counters().stale > 0) releases_.forgive();
     for (const auto& player : players_) player->observe();
   }
 
@@ -159,7 +198,9 @@ class Simulation {
     CHECK(shared_.connections.load() == worker_->connections());
     CHECK(disk.in_flight() <= scenario_.options.disk_queue_size);
     CHECK(worker_->cache().bytes() <= scenario_.options.cache_bytes);
-    if (world_.open_files() > disk.in_flight() + worker_->connections() + 2 * scenario_.clients.size()) {
+    const size_t kept = worker_->cache().count(cache::Kind::file);
+    const size_t looks = std::max(scenario_.options.disk_queue_size / 8, 4U);
+    if (world_.open_files() > disk.in_flight() + looks + kept + worker_->connections() + 2 * scenario_.clients.size()) {
       fail("descriptors are lost:\n%s", world_.held().c_str());
     }
   }
@@ -183,11 +224,23 @@ class Simulation {
     CHECK(worker_->connections() == 0);
     CHECK(shared_.connections.load() == 0);
     CHECK(worker_->disk().idle());
+    check_watches();
+  }
+
+  // Directories of which nothing is held any more are watched for a while, and then no longer.
+  void check_watches() {
+    CHECK(worker_->cache().count() == 0);
+    for (int round = 0; round < 3; ++round) {
+      world_.advance(11 * second_ns);
+      worker_->turn(false);
+    }
+    if (helper_.watched() > 0) fail("%zu directories are still watched", helper_.watched());
   }
 
   // Only the timer and the mailbox are still with the kernel.
   [[nodiscard]] bool quiet() const {
-    if (world_.open_sockets() > 0 || world_.open_files() > 0 || !worker_->disk().idle()) return false;
+    if (world_.open_sockets() > 0 || world_.open_files() > 0 || !worker_->disk().idle() || !helper_.idle())
+      return false;
     const std::vector<uring::Tag> tags = world_.operations();
     return std::all_of(tags.begin(), tags.end(), [](const uring::Tag& tag) {
       return tag.kind == uring::Kind::timer || tag.kind == uring::Kind::mailbox;
@@ -197,9 +250,13 @@ class Simulation {
   const Scenario& scenario_;
   const Meddle& meddle_;
   server::Shared shared_;
+  server::Mailbox mailbox_;
   uring::World world_;
   Files files_;
+  Releases releases_;
   Oracle oracle_;
+  Helper helper_;
+  std::shared_ptr<const server::Snapshot> snapshot_;
   uring::Random random_;
   std::vector<std::unique_ptr<Player>> players_;
   std::unique_ptr<server::Worker> worker_;

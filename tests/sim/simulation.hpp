@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "scenario.hpp"
+#include "uringd/disk/disk.hpp"
 #include "uringd/log/logger.hpp"
 
 namespace uringd::sim {
@@ -15,6 +16,9 @@ struct Played {
   uint64_t answers = 0;
   uint64_t simulated_ns = 0;
   server::WorkerCounters counters;
+  disk::DiskCounters disk;
+  cache::CacheCounters cache;
+  uint32_t switches = 0;
 };
 
 /// What a test does besides: called before each turn with its number.

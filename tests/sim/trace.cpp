@@ -38,6 +38,7 @@ void print() {
 
 void on_abort(int) {
   std::signal(SIGABRT, SIG_DFL);
+  std::signal(SIGSEGV, SIG_DFL);
   print();
   std::abort();
 }
@@ -78,6 +79,11 @@ void fail(const char* format, ...) {
   std::abort();
 }
 
-void catch_aborts() { std::signal(SIGABRT, on_abort); }
+void catch_aborts() {
+  std::signal(SIGABRT, on_abort);
+#ifndef __SANITIZE_ADDRESS__  // it says more
+  std::signal(SIGSEGV, on_abort);
+#endif
+}
 
 }  // namespace uringd::sim

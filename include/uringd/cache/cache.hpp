@@ -1,31 +1,78 @@
-// Cache: the small files that one worker holds. Belongs to that worker alone: no lock, no atomic. Bounded in bytes
-// (whole allocations count); over the bound the least recently used entries are unlinked, their memory goes when their
-// last send is done. find, insert and drop are O(1); find allocates nothing. Invariant: every linked entry is in
-// exactly one bucket and in the LRU list, and bytes() is the sum of their charges.
+// Cache: what one worker holds. Belongs to that worker alone: no lock, no atomic but its counters. Bounded in bytes
+// (whole allocations count). Entries live in queues of their own bounds, so that one kind never takes another's room:
+//
+//   content    S3-FIFO: new ones on probation in a small queue, those used again in the main one, so that a crawler
+//              over 100,000 files does not flush the hot set; one that comes back soon after its probation goes to
+//              the main one at once. [bytes: what the others leave]
+//   verdicts   404, 403, 301: a flood of random names evicts no content. [bytes: 1/32, 64 KiB to 4 MiB, 1/8 at most]
+//   files      open descriptors of large files. [count; bytes: 2 KiB each, 1/16 at most]
+//   names      of directories. [bytes: 1/32]
+//
+// All but the small queue are first in, first out with second chances: an entry that was used since goes round again.
+// find, insert and drop are O(1) (insert: amortised, and 128 steps for each entry that goes); find allocates nothing
+// and moves nothing. An entry that leaves is unlinked; its memory goes when its last send is done. Invariant: every
+// linked entry is in exactly one bucket and one queue, and bytes() is the sum of their charges.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "uringd/base/list.hpp"
 #include "uringd/cache/entry.hpp"
+#include "uringd/cache/ghost.hpp"
 #include "uringd/cache/key.hpp"
+#include "uringd/stats/counter.hpp"
 
 namespace uringd::cache {
 
+/// Why an entry left.
+enum class Gone : uint8_t { capacity, idle, changed, missing, watch, replaced, closing };
+inline constexpr size_t gone_count = 7;
+
+struct CacheCounters {
+  stats::Counter inserted;
+  std::array<stats::Counter, gone_count> gone;  // by reason
+};
+
+/// Hears of entries that are linked and unlinked, on the worker's thread, from within insert, drop and sweep; must not
+/// call the cache.
+class CacheObserver {
+ public:
+  virtual void on_linked(const Entry& entry) = 0;
+  virtual void on_unlinked(const Entry& entry) = 0;
+
+ protected:
+  ~CacheObserver() = default;
+};
+
+struct CacheOptions {
+  size_t capacity_bytes = 0;  // 0: nothing is held
+  size_t file_limit = 256;    // kept descriptors
+};
+
 class Cache {
  public:
-  /// `capacity_bytes` 0: nothing is held. The table is sized once: buckets of an average entry of 2 KiB, so that a
-  /// million entries never make one request pay for a rehash.
-  explicit Cache(size_t capacity_bytes);
+  /// The table is sized once: buckets of an average entry of 2 KiB, so that a million entries never make one request
+  /// pay for a rehash.
+  explicit Cache(const CacheOptions& options);
   ~Cache();
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
+  /// Outlives the cache, or nullptr.
+  void set_observer(CacheObserver* observer) { observer_ = observer; }
 
-  /// A new entry, not linked yet, on this cache's account. Nothing where there is no memory.
+  /// New entries, not linked yet, on this cache's account. Nothing where there is no memory.
   [[nodiscard]] EntryRef make(const Key& key, size_t body_bytes) { return Entry::make(key, body_bytes, &live_bytes_); }
+  [[nodiscard]] EntryRef make_verdict(const Key& key, int status) {
+    return Entry::make_verdict(key, status, &live_bytes_);
+  }
+  [[nodiscard]] EntryRef make_holder(const Key& key, Kind kind, std::unique_ptr<Payload> payload,
+                                     size_t payload_bytes) {
+    return Entry::make_holder(key, kind, std::move(payload), payload_bytes, &live_bytes_);
+  }
   /// Whether an entry of that size may be made. Entries that are being read, or sent though they were evicted, live
   /// outside the capacity; clients that take nothing must not make them many: half of the capacity again, or 8 MiB.
   [[nodiscard]] bool has_room(size_t body_bytes) const {
@@ -33,28 +80,62 @@ class Cache {
     return live_bytes_ - bytes_ + body_bytes <= std::max(capacity_bytes_ / 2, least_bytes);
   }
 
-  /// The entry of that key, now the most recently used, or nullptr. Valid until the next insert or drop unless pinned.
-  [[nodiscard]] Entry* find(const Key& key);
+  /// The entry of that key, which is used now, or nullptr. Valid until the next insert, drop or sweep unless pinned.
+  [[nodiscard]] Entry* find(const Key& key, uint64_t now_ms);
+  /// The same without being a use.
+  [[nodiscard]] Entry* peek(const Key& key);
   /// Links `entry` under its key in the place of one that was there; evicts what no longer fits. An entry larger than
-  /// the whole cache is not linked, but the one that was there goes all the same.
-  void insert(const EntryRef& entry);
+  /// its whole queue is not linked, but the one that was there goes all the same.
+  void insert(const EntryRef& entry, uint64_t now_ms);
   /// Unlinks; responses that are being sent from it go on.
-  void drop(Entry& entry);
+  void drop(Entry& entry, Gone why);
+  /// Drops everything (Gone::closing).
+  void clear();
+  /// Drops what was not used for `idle_ms`, looking at `buckets` buckets and going on where the last call stopped.
+  void sweep(uint64_t now_ms, uint64_t idle_ms, size_t buckets);
 
   [[nodiscard]] size_t bytes() const { return bytes_; }
+  /// Of one kind's entries, and the most that they may be.
+  [[nodiscard]] size_t bytes(Kind kind) const;
+  [[nodiscard]] size_t bound_bytes(Kind kind) const;
   [[nodiscard]] size_t capacity_bytes() const { return capacity_bytes_; }
+  [[nodiscard]] size_t bucket_count() const { return bucket_mask_ + 1; }
   [[nodiscard]] size_t count() const { return count_; }
+  [[nodiscard]] size_t count(Kind kind) const;
+  [[nodiscard]] const CacheCounters& counters() const { return counters_; }
 
  private:
+  enum Segment : uint8_t { probation, main, verdicts, files, names };
+  static constexpr size_t segment_count = 5;
+  struct Queue {
+    List<Entry> entries;  // front: the newest
+    size_t bytes = 0;
+    size_t count = 0;
+    size_t bound_bytes = 0;
+    size_t bound_count = SIZE_MAX;
+  };
+
   [[nodiscard]] Entry*& bucket_of(uint64_t hash) { return buckets_[hash & bucket_mask_]; }
+  [[nodiscard]] Segment segment_for(const Entry& entry);
+  [[nodiscard]] bool fits(Segment segment, size_t more_bytes) const;
+  void link(Entry& entry, Segment segment);
+  void enter_queue(Entry& entry, Segment segment);
+  void leave_queue(Entry& entry);
+  void evict_one(Segment segment);
+  [[nodiscard]] Entry& candidate(Segment segment);
+  [[nodiscard]] bool spared(Entry& entry);
 
   size_t capacity_bytes_;
   size_t bucket_mask_;
   std::unique_ptr<Entry*[]> buckets_;
-  List<Entry> recent_;     // front: most recently used
+  std::array<Queue, segment_count> queues_;
+  Ghosts ghosts_;
+  CacheObserver* observer_ = nullptr;
   size_t bytes_ = 0;       // of linked entries
   size_t live_bytes_ = 0;  // of all entries made and not destroyed
   size_t count_ = 0;
+  size_t sweep_at_ = 0;  // the bucket that the next sweep begins with
+  CacheCounters counters_;
 };
 
 }  // namespace uringd::cache

@@ -1,14 +1,20 @@
-// Entry: one small file as it is sent: head and body contiguous in one allocation, ready for one SEND. Belongs to one
-// worker; counted references, not atomic: the cache holds one while the entry is linked, every response that is being
-// sent holds one more (a pin), so dropping an entry never takes bytes from a send.
+// Entry: what a worker knows about one path, ready to answer with. Belongs to one worker; counted references, not
+// atomic: the cache holds one while the entry is linked, every response that is being sent holds one more (a pin), so
+// dropping an entry never takes bytes from a send. Four kinds:
 //
-//   [Entry][path NUL][… free …][head][body]      the head is written last, right against the body
+//   content   a small file as it is sent: head and body contiguous in one allocation, ready for one SEND
+//             [Entry][path NUL][… free …][head][body]      the head is written last, right against the body
+//   verdict   no file: a status (404, 403, 301)
+//   file      a large file: its open descriptor and validators, in a Payload of the disk's
+//   names     a directory: which names are in it, in a Payload of the disk's
 //
 // The head is that of "HTTP/1.1 200" with a persistent connection. Its Date is patched in place, but only while no send
 // reads it: see date_current().
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -39,10 +45,22 @@ class EntryRef {
   explicit operator bool() const { return entry_ != nullptr; }
   Entry* operator->() const { return entry_; }
   Entry& operator*() const { return *entry_; }
+  [[nodiscard]] Entry* get() const { return entry_; }
 
  private:
   Entry* entry_ = nullptr;
 };
+
+enum class Kind : uint8_t { content, verdict, file, names };
+
+/// What an entry of another room holds; dies with the entry.
+class Payload {
+ public:
+  virtual ~Payload() = default;
+};
+
+/// What the file's attributes were when its bytes were read: equal stamps mean an unchanged file. Made by the disk.
+using Stamp = std::array<uint64_t, 2>;
 
 /// What an entry says about its bytes, beside them.
 struct EntryFacts {
@@ -58,6 +76,10 @@ class Entry : public Link<Entry> {
   /// Memory for `body_bytes` and a head, or nothing where there is no memory. The body is to be filled by the caller.
   /// `account`, which outlives the entry, holds its charge for as long as it lives.
   static EntryRef make(const Key& key, size_t body_bytes, size_t* account = nullptr);
+  static EntryRef make_verdict(const Key& key, int status, size_t* account = nullptr);
+  /// `kind` is file or names; `payload_bytes` is what the payload takes, of the kernel's memory too.
+  static EntryRef make_holder(const Key& key, Kind kind, std::unique_ptr<Payload> payload, size_t payload_bytes,
+                              size_t* account = nullptr);
 
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
@@ -66,20 +88,40 @@ class Entry : public Link<Entry> {
   [[nodiscard]] std::span<char> body_memory() { return {body_, body_bytes_}; }
   /// Hashes the body, writes the head: from now on the entry does not change but for its Date. False when the head does
   /// not fit in head_room_bytes (a media type of the configuration may be long).
-  [[nodiscard]] bool seal(const EntryFacts& facts, int64_t now_s, uint64_t now_ms);
+  [[nodiscard]] bool seal(const EntryFacts& facts, int64_t now_s);
 
+  [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] Key key() const { return {site_, {path(), path_bytes_}, hash_}; }
+  /// Of a verdict.
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] Payload* payload() const { return payload_.get(); }
   [[nodiscard]] std::span<const char> head() const { return {body_ - head_bytes_, head_bytes_}; }
   [[nodiscard]] std::span<const char> body() const { return {body_, body_bytes_}; }
   [[nodiscard]] std::span<const char> head_and_body() const { return {body_ - head_bytes_, head_bytes_ + body_bytes_}; }
   [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
   [[nodiscard]] const EntryFacts& facts() const { return facts_; }
-  /// Bytes that this entry takes of the cache's budget: its whole allocation.
-  [[nodiscard]] size_t charge() const { return allocation_bytes_; }
-  /// When its bytes were last seen to be the file's.
-  [[nodiscard]] uint64_t looked_at_ms() const { return looked_at_ms_; }
-  /// Responses that are being sent from it right now.
+  /// Bytes that this entry takes of the cache's budget: its whole allocation, its payload's too.
+  [[nodiscard]] size_t charge() const { return charge_bytes_; }
+  /// Responses that are being sent from it right now, and looks at it.
   [[nodiscard]] uint32_t pins() const { return references_ - (in_cache_ ? 1 : 0); }
+  [[nodiscard]] bool in_cache() const { return in_cache_; }
+
+  /// The disk says: at that time, in that generation of its site, this was what the path meant.
+  void looked(uint64_t now_ms, uint32_t generation, const Stamp& stamp) {
+    looked_at_ms_ = now_ms;
+    generation_ = generation;
+    stamp_ = stamp;
+  }
+  [[nodiscard]] uint64_t looked_at_ms() const { return looked_at_ms_; }
+  [[nodiscard]] uint32_t generation() const { return generation_; }
+  [[nodiscard]] const Stamp& stamp() const { return stamp_; }
+  /// A look at it is under way, and has been for so long that nobody waits for it any more. Kept for the disk.
+  enum class Look : uint8_t { none, under_way, overdue };
+  [[nodiscard]] Look look() const { return look_; }
+  void set_look(Look look) { look_ = look; }
+  /// When it last answered a request.
+  [[nodiscard]] uint64_t used_at_ms() const { return used_at_ms_; }
+  [[nodiscard]] uint64_t hits() const { return hits_; }
 
   /// True when the head says `now_s`, after writing it where no send reads the head; false: the caller sends a copy.
   [[nodiscard]] bool date_current(int64_t now_s, std::string_view date) {
@@ -93,24 +135,37 @@ class Entry : public Link<Entry> {
   friend class Cache;
   Entry() = default;
   ~Entry() = default;
+  static Entry* allocate(const Key& key, Kind kind, size_t more_bytes, size_t payload_bytes, size_t* account);
   [[nodiscard]] const char* path() const { return reinterpret_cast<const char*>(this + 1); }
   bool patch_date(int64_t now_s, std::string_view date);
   void destroy();
 
-  char* body_ = nullptr;
-  size_t body_bytes_ = 0;
-  size_t allocation_bytes_ = 0;
-  size_t* account_ = nullptr;
+  // What a look-up reads and writes, behind the Link: one cache line.
   uint64_t hash_ = 0;
-  uint64_t looked_at_ms_ = 0;
-  int64_t date_s_ = 0;
   Entry* next_in_bucket_ = nullptr;
-  EntryFacts facts_;
   uint32_t site_ = 0;
   uint32_t path_bytes_ = 0;
-  uint32_t head_bytes_ = 0;
+  uint64_t used_at_ms_ = 0;
+  uint64_t hits_ = 0;
   uint32_t references_ = 0;
+  Kind kind_ = Kind::content;
+  uint8_t segment_ = 0;  // which of the cache's queues it is in
+  uint8_t uses_ = 0;     // since it entered that queue, saturating
   bool in_cache_ = false;
+
+  char* body_ = nullptr;
+  size_t body_bytes_ = 0;
+  int64_t date_s_ = 0;
+  uint64_t looked_at_ms_ = 0;
+  uint32_t head_bytes_ = 0;
+  uint32_t generation_ = 0;
+  uint16_t status_ = 200;
+  Look look_ = Look::none;
+  Stamp stamp_{};
+  EntryFacts facts_;
+  std::unique_ptr<Payload> payload_;
+  size_t charge_bytes_ = 0;
+  size_t* account_ = nullptr;
   char etag_[etag_bytes] = {};
 };
 

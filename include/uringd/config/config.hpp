@@ -21,6 +21,7 @@ using Duration = std::chrono::milliseconds;
 enum class Pin { automatic, yes, no };
 enum class Symlinks { inside, never };
 enum class LogLevel { error, warn, info, debug };
+enum class ZeroCopy { safe, always, never };
 
 /// One address to listen on, ready for bind(2).
 struct ListenAddress {
@@ -39,6 +40,7 @@ struct Site {
   std::vector<std::string> index;  // plain names, tried in order
   bool hidden = false;
   Symlinks symlinks = Symlinks::inside;
+  Duration keep_previous{};
   std::vector<std::pair<std::string, std::string>> error_pages;  // {"404" or "5xx", "/path below root"}
   std::string where;                                             // file:line:column, for messages
 };
@@ -68,12 +70,17 @@ struct Config {
     std::uint32_t kernel_threads = 0;  // 0 = the program chooses
     std::uint64_t stream_size_bytes = 0;
     std::uint64_t stream_memory_bytes = 0;
+    ZeroCopy zero_copy = ZeroCopy::safe;
   } disk;
 
   struct Cache {
     std::optional<std::uint64_t> size_bytes;  // nothing = "auto"
     std::uint64_t max_file_size_bytes = 0;
     Duration stale_after{};
+    Duration missing_ttl{};  // 0 = until evicted
+    Duration idle_after{};   // 0 = never
+    bool watch = false;
+    std::vector<std::string> preload;  // globs below each root
   } cache;
 
   struct Log {

@@ -1,13 +1,17 @@
-// Disk: the only room that opens served files. One per worker, on its ring. It turns a key into an Outcome (a Fetch:
-// one per key however many wait) and an open large file into pieces (a Stream). Nothing here blocks; statx of an open
-// descriptor with DONT_SYNC is the one system call on a served file that a worker makes itself.
+// Disk: the only room that opens served files, and the one that says what of the cache may be believed. One per worker,
+// on its ring. It turns a key into an Outcome (a Fetch: one per key however many wait), looks again at entries that
+// grow old (a Fetch that knows an entry), and turns an open large file into pieces (a Stream). Nothing here blocks;
+// statx of an open descriptor with DONT_SYNC is the one system call on a served file that a worker makes itself.
 //
-// Bounds: at most `queue_size` operations chains in flight. A fetch beyond them is refused (503); the next piece of a
-// running download waits in line instead, and also waits there for memory.
+// Bounds: at most `queue_size` chains in flight, of one site at most half where there are several; a fetch beyond them
+// is refused (503). Looks at held entries have places of their own, an eighth of that. The next piece of a running
+// download waits in line instead. Of the kernel's threads (io-wq) no site takes more than half, so that one dead mount
+// leaves the others theirs; what waits for a thread waits here, looks first.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,52 +21,86 @@
 #include "uringd/base/list.hpp"
 #include "uringd/base/slab.hpp"
 #include "uringd/cache/cache.hpp"
+#include "uringd/disk/directories.hpp"
 #include "uringd/disk/fetch.hpp"
+#include "uringd/disk/missing.hpp"
+#include "uringd/disk/notice.hpp"
 #include "uringd/disk/piece_memory.hpp"
+#include "uringd/disk/sites.hpp"
 #include "uringd/disk/stream.hpp"
+#include "uringd/disk/transfer.hpp"
 #include "uringd/http/media_type.hpp"
 #include "uringd/log/logger.hpp"
+#include "uringd/stats/counter.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::disk {
 
-/// What fetching needs of a site. Immutable, shared by all workers.
-struct SiteFiles {
-  int root = -1;  // a directory descriptor that outlives the workers
-  uring::Resolve resolve = uring::Resolve::symlinks_inside;
-  std::vector<std::string> index;
-};
-
 struct DiskOptions {
-  uint32_t queue_size = 512;  // this worker's share
+  uint32_t queue_size = 512;     // this worker's share
+  uint32_t kernel_threads = 16;  // that this ring may use, for each kind of work
   size_t max_cached_file_bytes = size_t{64} << 10;
   size_t stream_piece_bytes = size_t{512} << 10;
+  size_t turn_bytes = size_t{1} << 20;     // of all downloads, that a turn reads and sends
+  size_t reading_bytes = size_t{4} << 20;  // of all downloads, in flight from the disk: they may all end in one turn
+  ZeroCopy zero_copy = ZeroCopy::safe;
+  Transfer* transfer = nullptr;  // nullptr: the kernel's
+  uint64_t stale_after_ms = 2000;
+  uint64_t missing_ttl_ms = 2000;    // 0: until evicted
+  uint64_t idle_after_ms = 600'000;  // 0: never
+  uint64_t hash_seed = 0;            // of the keys
 };
 
 struct DiskCounters {
-  uint64_t fetches = 0, joined = 0, rejected = 0, published = 0, moved = 0, stream_pieces = 0, stream_failures = 0;
+  stats::Counter absent, aged, other_release;  // misses: nothing was held; held, but a look was due; of another tree
+  stats::Counter fetches, joined, rejected, published, moved, not_kept, read_bytes;
+  stats::Counter looks, looks_ahead, unchanged, stale;  // stale: answers from an entry whose look has not come back
+  stats::Counter invalidated, missing_by_name, listings, preloaded, cold_opens, cold_reads;
+  stats::Counter stream_pieces, stream_failures, read_ahead, referred_bytes;  // referred: sent by reference
+  stats::Counter deepest;  // the most chains that were ever in flight
 };
 
-class Disk {
+/// What is known of a key without asking the disk. Neither: it is to be fetched.
+struct Found {
+  cache::Entry* entry = nullptr;  // valid until the disk or the cache is used again, unless pinned
+  int status = 0;                 // 404: the directory is known and has no such name
+  bool stale = false;
+};
+
+class Disk final : cache::CacheObserver {
  public:
-  /// All arguments outlive the Disk. `memory` is this worker's share of disk.stream_memory.
+  /// All arguments outlive the Disk. `memory` is this worker's share of disk.stream_memory. `helper` may be nullptr:
+  /// nothing is watched or listed then.
   Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Clock& clock, log::Logger& logger,
-       std::span<const SiteFiles> sites, const http::MediaTypes& types, const DiskOptions& options);
+       const Sites& sites, const http::MediaTypes& types, HelperDoor* helper, const DiskOptions& options);
   ~Disk();
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
+  /// What may be answered at once. Entries in use are looked at ahead, from half of their time on.
+  [[nodiscard]] Found find(const cache::Key& key);
   /// Starts the fetch of `key`, or joins the one under way; `waiter` hears of its end exactly once, later, unless it
   /// unlinks itself. False: the queue is full. The path is shorter than Fetch::path_limit.
   [[nodiscard]] bool fetch(const cache::Key& key, Waiter& waiter);
-  /// A stream of the bytes [first, first + length) of `file` for `client`, or nullptr when there are too many.
-  [[nodiscard]] Stream* stream(OpenFileRef file, uint64_t first, uint64_t length, StreamClient& client);
+  /// A stream of the bytes [first, first + length) of `file` for `client`, or nullptr when there are too many. With
+  /// the client's `socket` its pages may go by reference.
+  [[nodiscard]] Stream* stream(OpenFileRef file, uint64_t first, uint64_t length, StreamClient& client,
+                               uring::Direct socket = {});
 
   /// A completion tagged Kind::fetch or Kind::stream.
   void on_completion(const uring::Completion& completion);
-  /// Once a turn: asks downloads whose clients take nothing to give their memory back while others wait for it.
-  void on_tick() { streams_waiting_reclaim(); }
+  void on_notice(Notice notice);
+  /// Once a turn: looks that nobody waits for any longer, entries that nobody asks for, downloads whose clients take
+  /// nothing while others wait for their memory.
+  void on_tick();
+  /// When on_tick() has something to do at the latest (monotonic ms), or UINT64_MAX.
+  [[nodiscard]] uint64_t next_ms();
 
+  /// The worker stops and nobody is served any more: nothing is kept from now on.
+  void let_go();
+  [[nodiscard]] bool gone() const { return gone_; }
+  /// Downloads wait for nothing but the next turn, which must not sleep.
+  [[nodiscard]] bool eager() { return !due_.empty() || (!line_.empty() && !line_stuck_); }
   /// Downloads wait for a place or for memory.
   [[nodiscard]] bool streams_wait() { return !line_.empty(); }
   [[nodiscard]] const DiskCounters& counters() const { return counters_; }
@@ -73,31 +111,122 @@ class Disk {
   friend class Fetch;
   friend class Stream;
   static constexpr size_t bucket_count = 256;
+  static constexpr size_t sweep_buckets = 4096;  // a turn's slice of the cache
 
+  /// One site's part of what is bounded.
+  struct Use {
+    uint32_t places = 0;
+    std::array<uint32_t, 2> threads{};  // by Work
+    struct Line {
+      List<Fetch, WaitingForThread> looks, fetches;
+      List<Stream, WaitingForThread> streams;
+    };
+    std::array<Line, 2> lines;  // that wait for a thread, by Work
+  };
+
+  // fetches
+  [[nodiscard]] Fetch* under_way(const cache::Key& key);
+  /// nullptr: no place is free.
+  Fetch* start(const cache::Key& key, cache::Entry* known, Fetch::Purpose purpose);
+  void look_ahead(const cache::Key& key, cache::Entry& entry);
+  [[nodiscard]] uint64_t lasting_ms(const cache::Entry& entry) const;
+  [[nodiscard]] bool may_look(uint32_t site) const { return looks_in_flight_ < look_limit_ || may_fetch(site); }
+  [[nodiscard]] bool may_fetch(uint32_t site) const {
+    return in_flight_ < options_.queue_size && uses_[site].places < place_limit_;
+  }
+  void on_settled(Fetch& fetch);
+  void start_preloads();
+
+  // what is missing
+  [[nodiscard]] bool missing_by_name(const cache::Key& key);
+  [[nodiscard]] Names* names_of(uint32_t site, std::string_view directory);
+  void note_missing(uint32_t site, std::string_view path);
+
+  // notices
+  void on_invalidated(const Invalidated& notice);
+  void drop_and_doubt(const cache::Key& key);
+  void on_listed(Listed notice);
+  void acknowledge();
+
+  // places and threads
+  [[nodiscard]] bool take_place(Fetch& fetch);
+  void give_place(Fetch& fetch);
+  [[nodiscard]] bool take_thread(uint32_t site, Work work);
+  void give_thread(uint32_t site, Work work);
+  [[nodiscard]] Use::Line& line_for(uint32_t site, Work work) { return uses_[site].lines[static_cast<size_t>(work)]; }
+
+  // streams
   [[nodiscard]] bool take_place();
   void give_place();
-  /// Lets streams that wait in line go on as far as places and memory reach.
-  void resume_streams();
+  /// Lets streams go on as far as places, memory and what is left of this turn's bytes reach.
+  void serve_streams();
+  [[nodiscard]] bool may_read(size_t bytes) const {
+    return reading_bytes_ == 0 || reading_bytes_ + bytes <= options_.reading_bytes;
+  }
+  [[nodiscard]] bool may_read_ahead();
+  [[nodiscard]] bool was_slow(uint64_t begun_turn) const;
+  void end_turn_of_streams();
+  [[nodiscard]] Transfer& transfer() { return options_.transfer ? *options_.transfer : kernel_transfer_; }
   void streams_waiting_reclaim();
+
+  void on_linked(const cache::Entry& entry) override;
+  void on_unlinked(const cache::Entry& entry) override;
+  void watch(const cache::Entry& entry);
+  void sweep();
+  [[nodiscard]] uint64_t sweep_every_ms() const;
   /// One line a second at most; the next one says how many there were.
   void warn(std::string_view what, int error_number);
   [[nodiscard]] List<Fetch>& bucket_of(uint64_t hash) { return under_way_[hash % bucket_count]; }
+  [[nodiscard]] cache::Key key_of(uint32_t site, std::string_view path) const {
+    return cache::make_key(site, path, options_.hash_seed);
+  }
 
   uring::Ring& ring_;
   cache::Cache& cache_;
   PieceMemory& memory_;
   const Clock& clock_;
   log::Logger& logger_;
-  std::span<const SiteFiles> sites_;
+  const Sites& sites_;
   const http::MediaTypes& types_;
+  HelperDoor* helper_;
   DiskOptions options_;
+  uint32_t place_limit_;   // of one site
+  uint32_t thread_limit_;  // of one site
+  uint32_t look_limit_;
   Slab<Fetch> fetches_;
   Slab<Stream> streams_;
   std::array<List<Fetch>, bucket_count> under_way_;
+  List<Fetch, ByAge> by_age_;   // all of them, the oldest first
+  List<Fetch, Looking> looks_;  // for which somebody may be waiting, the oldest first
+  std::vector<Use> uses_;       // by site
+  Directories directories_;
+  Missing missing_;
+  struct Retiring {
+    const SiteState* state;
+    uint64_t sequence;  // fetches that began before this one may use it
+  };
+  std::vector<Retiring> retiring_;
+  std::deque<std::pair<uint32_t, std::string>> preloads_;
   List<Stream, WaitingInLine> line_;       // streams that wait for a place or for memory, first come first
   List<Stream, WithClient> with_clients_;  // streams whose piece a client is sending, longest first
-  uint32_t in_flight_ = 0;
+  List<Stream, Due> due_;                  // streams that have bytes to move as soon as a turn has room for them
+  List<Stream, ReadAhead> ahead_;          // streams that hold a piece read ahead, longest first
+  KernelTransfer kernel_transfer_;
+  size_t spent_bytes_ = 0;  // of this turn's
+  size_t reading_bytes_ = 0;
+  uint64_t turns_ = 0;
+  uint64_t turn_ended_ns_ = 0;
+  bool serving_ = false;
+  bool line_stuck_ = false;  // the first in line lacks a place or memory
+  uint32_t in_flight_ = 0;   // places taken, looks not counted
+  uint32_t looks_in_flight_ = 0;
+  uint32_t preloads_in_flight_ = 0;
+  std::array<uint32_t, 2> threads_{};  // taken, all sites, by Work
   uint32_t in_line_ = 0;
+  uint64_t next_sequence_ = 0;
+  uint64_t swept_ms_ = 0;
+  uint64_t verdict_watched_ms_ = 0;
+  bool gone_ = false;
   DiskCounters counters_;
   uint64_t warned_ms_ = 0;
   uint64_t unsaid_ = 0;  // warnings since

@@ -1,33 +1,42 @@
-// Fetch: a small file becomes a cache entry, a large one an open file, anything else a status. Owned by Disk, in a
-// slab, on the worker's thread. Connections wait on it and may leave; the work completes all the same and fills the
-// cache.
+// Fetch: what a path comes to: a small file becomes a cache entry, a large one an open file, a directory a list of its
+// names, anything else a status. Owned by Disk, in a slab, on the worker's thread. Connections wait on it and may
+// leave; the work completes all the same and fills the cache. A fetch that knows an entry is a look: where the path
+// still leads to the same unchanged file it ends at the open, with that entry.
 //
-//   opening ──► reading ──► settled          opening ──► opening: the next index name, or the directory itself
-//                                            reading ──► opening: the file changed while it was read (bounded)
+//   opening ──► reading ──► (looking) ──► settled     opening ──► opening: the next index name, the directory itself,
+//      │ ▲                                                         the tree before the last switch
+//      ▼ │ (waiting for a kernel thread)              opening ──► listing ──► settled
+//                                                     reading ──► opening: the file changed meanwhile (bounded)
 //
-// Trip 1 opens beneath the root and looks at *that* descriptor. Trip 2 reads exactly its size and looks again: only a
-// file that held still becomes an entry. The close is queued; nobody waits for it. Its path and its entry's memory are
-// lent from start to the last completion.
+// Trip 1 opens beneath the root and looks at *that* descriptor: first in the kernel's name cache alone, which never
+// takes a thread, then by one. Trip 2 reads exactly its size and looks again: only a file that held still becomes an
+// entry. The close is queued; nobody waits for it. Its path and its entry's memory are lent from start to the last
+// completion.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "uringd/base/list.hpp"
-#include "uringd/cache/entry.hpp"
+#include "uringd/cache/cache.hpp"
+#include "uringd/disk/names.hpp"
 #include "uringd/disk/open_file.hpp"
+#include "uringd/disk/sites.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::disk {
 
 class Disk;
 
-/// What a fetch came to. Exactly one of: an entry (status 200), a file to stream (200), or a status without either.
+/// What a fetch came to. An entry of any kind, or a status without one.
 struct Outcome {
   int status = 500;  // 200, 301 (a directory asked for without its slash), 403, 404, 500, 503
   cache::EntryRef entry;
-  OpenFileRef file;
+  OpenFileRef file;        // where it is too large for the cache
+  bool stale = false;      // the disk has not answered for 100 ms: this is what was known before
+  bool unchanged = false;  // a look found the entry as it was
   uint64_t opened_ns = 0;  // when the open completed, and
   uint64_t read_ns = 0;    // the read; 0 where there was none
 };
@@ -41,52 +50,121 @@ class Waiter : public Link<Waiter> {
   ~Waiter() = default;
 };
 
-class Fetch : public Link<Fetch> {
+/// An entry's Payload: a large file that stays open, so that asking for it again costs no open.
+struct KeptFile final : cache::Payload {
+  explicit KeptFile(OpenFileRef kept) : file(std::move(kept)) {}
+  OpenFileRef file;
+};
+
+/// The key of a directory's list of names is its path and two slashes, which no request's path has.
+inline constexpr std::string_view names_suffix = "//";
+
+struct ByAge;
+struct Looking;
+struct WaitingForThread;
+
+/// What a kernel thread is needed for: io-wq bounds opening (and its kin) and reading of files apart.
+enum class Work : uint8_t { open, read };
+
+class Fetch : public Link<Fetch>,
+              public Link<Fetch, ByAge>,
+              public Link<Fetch, Looking>,
+              public Link<Fetch, WaitingForThread> {
  public:
+  enum class Purpose : uint8_t { request, look, preload, list };
   /// openat2 refuses longer ones: PATH_MAX with its NUL.
   static constexpr size_t path_limit = 4096;
-  static constexpr size_t name_limit = 255;  // NAME_MAX, of an index name
+  static constexpr size_t name_limit = 255;     // NAME_MAX, of an index name
+  static constexpr uint64_t patience_ms = 100;  // nobody waits longer for a look
 
-  Fetch(Disk& disk, const cache::Key& key);
+  /// `known` may be nullptr.
+  Fetch(Disk& disk, const cache::Key& key, cache::Entry* known, Purpose purpose, uint64_t sequence);
 
   [[nodiscard]] cache::Key key() const { return {site_, {path_.data(), key_bytes_}, hash_}; }
+  [[nodiscard]] uint32_t generation() const { return state_of_site_->generation; }
+  [[nodiscard]] Purpose purpose() const { return purpose_; }
   void wait(Waiter& waiter) { waiters_.push_back(waiter); }
   void start();
   void on_completion(const uring::Completion& completion);
+  /// The thread it waited for.
+  void on_thread();
+  void on_listed(std::unique_ptr<Names> names);
+  /// Something changed since it began: its waiters get its outcome, nobody else.
+  void doubt();
+  /// It was a look for long enough: its waiters get what was known.
+  void overdue();
 
  private:
-  enum class State : uint8_t { opening, reading, settled };
-  enum class Step : uint8_t { open, read };
+  friend class Disk;
+  enum class State : uint8_t { opening, reading, looking, listing, settled };
+  enum class Step : uint8_t { open, read, look };
   static constexpr uint8_t attempt_limit = 3;  // opens that met EAGAIN, and reads that met a change
 
   void become(State state);
-  void open();
+  // opening
+  void begin_tree(const Root& root);
+  void begin_open();
+  void open(uring::Walk walk);
   void on_open(int result);
   void on_open_failed(int error_number);
   void on_regular(const uring::Attributes& attributes);
+  void keep_open(const uring::Attributes& attributes);
+  [[nodiscard]] bool same_as_known(const uring::Attributes& attributes) const;
+  [[nodiscard]] Work work() const { return state_ == State::reading ? Work::read : Work::open; }
+  void with_thread();
+  void give_thread();
+  // reading
   void read();
+  void submit_read(uring::Walk walk);
   void on_read(int result);
+  void look_again();
+  void on_looked(int result);
   void publish();
   void try_again();
+  // listing
+  void list(const uring::Attributes& attributes);
+  // the end
   void close();
   void fail(int error_number);
+  void settle_known();
+  void settle_or_ask_previous(int status);
+  void settle_verdict(int status);
+  void forget_known(cache::Gone why);
   void settle(const Outcome& outcome);
+  void insert(const cache::EntryRef& entry);
+
   [[nodiscard]] bool last_candidate() const;
+  [[nodiscard]] bool foreign() const;
+  [[nodiscard]] bool known_believable() const;
+  [[nodiscard]] bool lists() const { return purpose_ == Purpose::list; }
   [[nodiscard]] uring::Tag tag(Step step) const;
 
   Disk& disk_;
   uint64_t hash_;
+  uint64_t sequence_;
+  const SiteState* state_of_site_;
+  const Root* root_ = nullptr;  // the tree that is being asked: the current one, or the one before
   uint32_t site_;
   uint32_t key_bytes_;
   uint32_t read_bytes_ = 0;
   int descriptor_ = -1;
   State state_ = State::opening;
+  Purpose purpose_;
+  uring::Walk walk_ = uring::Walk::cached;
   uint8_t lent_ = 0;
   uint8_t attempts_ = 0;
+  uint16_t own_status_ = 0;       // of the current tree, while the one before is asked
   uint16_t candidate_ = 0;        // which index name; index.size(): the directory itself
   bool directory_asked_ = false;  // the path ends with a slash
+  bool has_thread_ = false;
+  Work thread_ = Work::open;  // that it has
+  bool doubtful_ = false;
+  bool counts_as_look_ = false;  // it took a look's place
   uring::Attributes before_;
+  uring::StatusBuffer after_;
+  cache::EntryRef known_;
   cache::EntryRef entry_;
+  uint64_t started_ms_ = 0;
   uint64_t opened_ns_ = 0;
   int64_t read_began_wall_ns_ = 0;
   List<Waiter> waiters_;

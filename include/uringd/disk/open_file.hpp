@@ -6,15 +6,28 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "uringd/disk/transfer.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::disk {
 
+/// Who may be sent by reference: files that cannot change, every file, none.
+enum class ZeroCopy : uint8_t { safe, always, never };
+
 class OpenFile {
  public:
+  /// Where it lies.
+  struct Place {
+    uint32_t site = 0;
+    bool unchanging = false;  // its bytes cannot change while it is open
+    bool foreign = false;  // perhaps on a network or FUSE file system: reads take kernel threads, and attributes_of()
+                           // may tell what was
+  };
   /// Takes the descriptor over. `content_type` outlives the file.
-  OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, std::string_view content_type);
+  OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, std::string_view content_type,
+           const Place& place);
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
   ~OpenFile() { ring_.close_file(descriptor_); }
@@ -22,18 +35,31 @@ class OpenFile {
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const uring::Attributes& attributes() const { return attributes_; }
   [[nodiscard]] std::string_view content_type() const { return content_type_; }
+  [[nodiscard]] uint32_t site() const { return place_.site; }
+  [[nodiscard]] bool unchanging() const { return place_.unchanging; }
+  [[nodiscard]] bool foreign() const { return place_.foreign; }
   /// Strong: a hash of size, mtime and ctime (ns) and inode of the descriptor that is read.
   [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
+  /// Bytes are sent by reference a stretch at a time, or up to the end of one.
+  static constexpr uint64_t stretch_bytes = uint64_t{1} << 20;
+  /// Whether [offset, offset + bytes), within one stretch, is in the page cache: looked through page by page unless the
+  /// whole stretch was within the last second.
+  [[nodiscard]] bool resident(Transfer& transfer, uint64_t offset, size_t bytes, uint64_t now_ms);
   /// True when the file's attributes are still those it was opened with.
   [[nodiscard]] bool held_still() const;
+  /// The same, by attributes that were looked for elsewhere.
+  [[nodiscard]] bool held_still(uring::Attributes now) const;
 
  private:
   friend class OpenFileRef;
   uring::Ring& ring_;
   int descriptor_;
   uint32_t references_ = 0;
+  std::vector<bool> seen_resident_;  // by stretch, since then:
+  uint64_t seen_since_ms_ = 0;
   uring::Attributes attributes_;
   std::string_view content_type_;
+  Place place_;
   char etag_[34];
 };
 

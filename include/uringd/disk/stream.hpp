@@ -1,13 +1,19 @@
-// Stream: the bytes of one large file for one client, piece by piece, any size in bounded memory. Owned by Disk, in a
-// slab; its client (a connection) holds a pointer until it calls abandon(). A piece is read into leased memory, handed
-// to the client, and given back when the client has sent it.
+// Stream: the bytes of one large file for one client, in bounded memory. Owned by Disk, in a slab; its client (a
+// connection) holds a pointer until it calls abandon(). Bytes go as pieces: read into leased memory, handed to the
+// client, given back when the client has sent them. Where the file may be sent by reference (disk.zero_copy) and its
+// pages are in memory they go straight to the socket; pages that are not are read as a piece.
 //
-//   idle ──► in_line ──► reading ──► with_client ──► idle          abandoned: freed at its last completion
+//   idle ──► in_line ──► reading ──► ready ──► with_client ──► idle      abandoned: freed at its last completion
+//     └────► referring ──► in_line · idle · blocked (the socket is full) ──► referring
 //
-// Truth: the last piece is held back until the descriptor's attributes are seen unchanged since the open, so that a
-// file that changes while it is sent never looks like a complete answer.
+// While a client sends one piece the next is read, if reads have been slow and memory is plenty. What moves bytes is
+// done in turns, as Disk's budget allows.
+//
+// Truth: the last bytes are held back until the descriptor's attributes are seen unchanged since the open, so that a
+// file that changes while it is sent never looks like a complete answer. Of a foreign file its file system is asked.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -23,62 +29,130 @@ class StreamClient {
  public:
   /// The next bytes, in order. The client owns the piece until it calls sent_all() or give_back().
   virtual void on_piece(std::span<const char> bytes) = 0;
-  /// The file shrank, changed or could not be read: the answer must not look complete.
+  /// The file shrank, changed or could not be read, or the socket broke: the answer must not look complete.
   virtual void on_stream_failed() = 0;
   /// Others wait for memory and this client's socket has taken nothing for a while: give_back() when the kernel lets
-  /// go.
+  /// go, at once where nothing is lent.
   virtual void on_memory_wanted() = 0;
+  /// The turn that the client asked for with ask_turn(): it may send the rest of its piece.
+  virtual void on_turn() {}
+  /// By reference: `bytes` more are in the socket; the stream may be finished(). 0: the socket takes none now, and the
+  /// stream waits for it.
+  virtual void on_referred([[maybe_unused]] size_t bytes) {}
+  /// By reference: what comes next is not in memory; it comes by on_piece().
+  virtual void on_reading() {}
 
  protected:
   ~StreamClient() = default;
 };
 
+struct WaitingForThread;
 struct WaitingInLine;
+struct Due;
 struct WithClient;
+struct ReadAhead;
 
-class Stream : public Link<Stream, WaitingInLine>, public Link<Stream, WithClient> {
+class Stream : public Link<Stream, WaitingInLine>,
+               public Link<Stream, WaitingForThread>,
+               public Link<Stream, Due>,
+               public Link<Stream, WithClient>,
+               public Link<Stream, ReadAhead> {
  public:
   Stream(Disk& disk, OpenFileRef file, uint64_t first, uint64_t length, StreamClient& client);
 
-  /// Asks for the next piece; on_piece comes later, never from within. Only where the client holds none, and
-  /// !finished().
+  /// Asks for the next bytes. Only where the client holds no piece, and !finished(). The client hears of them later,
+  /// never from within its own call to the stream.
   void next();
   /// The client has sent its piece whole.
   void sent_all();
   /// The client has sent `bytes` of its piece and lets go of the rest: next() reads that again.
   void give_back(size_t bytes);
+  /// The client wants to send `bytes` more of its piece: on_turn() comes when they fit in a turn.
+  void ask_turn(size_t bytes);
   /// The client goes away. Its piece, if it held one, must no longer be lent to a send.
   void abandon();
 
   [[nodiscard]] bool finished() const { return position_ == end_; }
   [[nodiscard]] bool holds_piece() const { return state_ == State::with_client; }
+  /// Pages may go to the socket without the client: what it has to send before must be gone when it calls next().
+  [[nodiscard]] bool by_reference() const { return by_reference_; }
   void on_completion(const uring::Completion& completion);
 
  private:
   friend class Disk;
-  enum class State : uint8_t { idle, in_line, reading, with_client };
+  enum class State : uint8_t { idle, in_line, reading, ready, with_client, referring, blocked };
+  enum class Step : uint8_t { read_even, read_odd, install, poll, cancel, look };
+
+  struct Piece {
+    std::span<char> memory;
+    uint64_t first = 0;  // in the file
+    size_t filled = 0;
+    size_t wanted = 0;
+    uint64_t begun_turn = 0;
+    uring::Walk walk = uring::Walk::cached;
+    bool reading = false;  // not filled yet
+    bool cold = false;     // waits for a kernel thread
+    bool lent = false;
+    bool unwanted = false;  // goes back at its completion
+  };
 
   void become(State state);
+  [[nodiscard]] uring::Tag tag(Step step) const;
+  [[nodiscard]] Piece& piece() { return pieces_[current_]; }
+  [[nodiscard]] Piece& other() { return pieces_[current_ ^ 1U]; }
+
+  void install(uring::Direct socket);
+  void on_installed(int result);
+  void on_writable();
+
+  void with_thread(Piece& piece);
+  /// The thread it waited for.
+  void on_thread();
+  void give_thread();
+  void look();
+  void on_looked(int result);
+
+  void line_up();
+  void leave_line();
   /// Takes a place and memory and starts to read; false: one of them is missing, stay in line.
   [[nodiscard]] bool try_read();
-  void leave_line();
-  void submit_read();
+  [[nodiscard]] bool begin_read(Piece& piece, uint64_t first);
+  void submit_read(Piece& piece, uring::Walk walk);
+  void on_read(Piece& piece, int result);
+  void end_read(Piece& piece);
+  void let_go(Piece& piece);
+  void read_ahead();
+  void drop_read_ahead();
+
+  void become_due();
+  /// Its turn: what it does moves bytes.
+  void act();
   void hand_over();
+  void refer();
   void fail();
-  void release_piece();
+  void release(Piece& piece);
+  void free_unless_lent();
 
   Disk& disk_;
   OpenFileRef file_;
   StreamClient* client_;
-  uint64_t position_;  // of the piece's first byte in the file
+  uint64_t position_;  // of the next byte in the file that the client does not have
   uint64_t end_;
-  std::span<char> piece_;
-  size_t filled_ = 0;
-  size_t wanted_ = 0;
+  std::array<Piece, 2> pieces_;  // what the client holds or waits for, and the one read ahead
   uint64_t handed_over_ms_ = 0;
+  size_t asked_bytes_ = 0;  // for on_turn()
+  uring::Direct direct_;
+  int socket_ = -1;  // the same as a descriptor
+  uint8_t current_ = 0;
+  uint8_t lent_ = 0;
   State state_ = State::idle;
-  bool lent_ = false;
+  bool by_reference_ = false;
+  bool poll_lent_ = false;
+  bool slow_ = false;  // the last read waited for a disk
   bool memory_wanted_ = false;
+  bool has_thread_ = false;
+  bool looked_ = false;  // a foreign file was seen to be unchanged before its last bytes go
+  uring::StatusBuffer status_;
 };
 
 }  // namespace uringd::disk

@@ -7,7 +7,7 @@
 
 namespace uringd::server {
 
-enum class CacheResult : uint8_t { none, hit, miss };
+enum class CacheResult : uint8_t { none, hit, stale, miss };
 
 struct Exchange {
   uint64_t accepted_ns = 0;  // the first byte of the request was received

@@ -1,5 +1,5 @@
 // Snapshot: a configuration made ready to serve: roots opened, error pages read, routes and media types built. Built
-// once, off the workers, then immutable; every worker reads the same one.
+// once, off the workers, then immutable (but for Sites, which is made to change); every worker reads the same one.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 #include "uringd/base/fd.hpp"
 #include "uringd/base/result.hpp"
 #include "uringd/config/config.hpp"
-#include "uringd/disk/disk.hpp"
+#include "uringd/disk/sites.hpp"
 #include "uringd/http/media_type.hpp"
 #include "uringd/site/router.hpp"
 
@@ -35,21 +35,21 @@ class Snapshot {
   /// (the built-in page serves instead). The error: a root that cannot be opened.
   static Result<std::shared_ptr<const Snapshot>> build(std::shared_ptr<const config::Config> config,
                                                        std::vector<std::string>& warnings);
-  /// For the simulator: no file is opened; `files` stands for the roots.
-  Snapshot(std::shared_ptr<const config::Config> config, std::vector<disk::SiteFiles> files);
+  /// For the simulator: no file is opened.
+  Snapshot(std::shared_ptr<const config::Config> config, std::vector<disk::Sites::Site> sites);
 
   [[nodiscard]] const config::Config& config() const { return *config_; }
   [[nodiscard]] const site::Router& router() const { return router_; }
   [[nodiscard]] const http::MediaTypes& types() const { return types_; }
-  [[nodiscard]] std::span<const disk::SiteFiles> files() const { return files_; }
+  /// The one part that changes: where the sites' roots are now. Written by the helper thread alone.
+  [[nodiscard]] disk::Sites& sites() const { return *sites_; }
   [[nodiscard]] const SiteErrorPages& error_pages(uint32_t site) const { return error_pages_[site]; }
 
  private:
   std::shared_ptr<const config::Config> config_;
   site::Router router_;
   http::MediaTypes types_;
-  std::vector<Fd> roots_;
-  std::vector<disk::SiteFiles> files_;
+  std::unique_ptr<disk::Sites> sites_;
   std::vector<SiteErrorPages> error_pages_;
 };
 

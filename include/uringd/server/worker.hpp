@@ -13,9 +13,11 @@
 #include <span>
 
 #include "uringd/base/result.hpp"
+#include "uringd/disk/disk.hpp"
 #include "uringd/log/logger.hpp"
 #include "uringd/server/mailbox.hpp"
 #include "uringd/server/snapshot.hpp"
+#include "uringd/stats/counter.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::server {
@@ -34,6 +36,7 @@ struct WorkerOptions {
   uint32_t connection_slots = 4096;
   uint32_t parked_limit = 1024;  // sockets accepted between reaching the connection limit and pausing
   size_t cache_bytes = size_t{64} << 20;
+  size_t kept_files = 256;  // open descriptors of large files
   size_t stream_memory_bytes = size_t{32} << 20;
   size_t output_blocks = 128;
   size_t input_bytes = size_t{64} << 20;
@@ -43,14 +46,16 @@ struct WorkerOptions {
 };
 
 struct WorkerCounters {
-  uint64_t accepted = 0, requests = 0, hits = 0, misses = 0, closed = 0, timeouts = 0, aborted = 0;
+  stats::Counter accepted, requests, hits, misses, closed, timeouts, aborted, sent_bytes;
 };
 
 class Worker {
  public:
-  /// On the thread that will run it (the ring belongs to it). `snapshot`, `shared` and `logger` outlive the worker.
+  /// On the thread that will run it (the ring belongs to it). `shared`, `mailbox`, `helper` (nullptr: none) and
+  /// `logger` outlive the worker.
   static Result<std::unique_ptr<Worker>> create(const WorkerOptions& options, std::shared_ptr<const Snapshot> snapshot,
-                                                Shared& shared, log::Logger& logger);
+                                                Shared& shared, Mailbox& mailbox, disk::HelperDoor* helper,
+                                                log::Logger& logger);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -73,7 +78,8 @@ class Worker {
   /// Nothing is open any more.
   [[nodiscard]] bool drained() const;
 
-  [[nodiscard]] Mailbox& mailbox();
+  /// What the mailbox brings, between two turns: for the simulator.
+  void notify(disk::Notice notice);
   [[nodiscard]] const WorkerCounters& counters() const;
   [[nodiscard]] const uring::Ring& ring() const;
   [[nodiscard]] const disk::Disk& disk() const;

@@ -18,6 +18,7 @@ struct Attributes {
   uint64_t inode = 0;
   uint64_t link_count = 0;
   uint64_t device = 0;
+  bool immutable = false;  // its bytes cannot change: the immutable flag or fs-verity
 
   /// Equal before and after a read: the file held still meanwhile.
   bool operator==(const Attributes&) const = default;

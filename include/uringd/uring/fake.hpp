@@ -51,9 +51,10 @@ class Random {
 /// How often the kernel is unkind, in chances per thousand where nothing else is said. All zero: a friendly kernel.
 struct Mischief {
   uint32_t short_read = 0;         // a read brings fewer bytes than the file has there
-  uint32_t read_error = 0;         // -EIO
+  uint32_t read_error = 0;         // -EIO, of reads and looks
   uint32_t torn_read = 0;          // its first half is taken now, the rest at another time
   uint32_t open_error = 0;         // -EMFILE, -ENFILE, -EAGAIN, -ENOMEM
+  uint32_t uncached = 0;           // a cached walk or read answers -EAGAIN
   uint32_t accept_error = 0;       // -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -ECONNABORTED
   uint32_t lost_more = 0;          // a multishot's completion without `more`
   uint32_t no_buffers = 0;         // -ENOBUFS although there are buffers
@@ -65,6 +66,10 @@ struct Mischief {
   uint32_t interrupted_wait = 0;   // a waiting turn returns with nothing
   uint32_t held_back = 0;          // a completion that could come now comes at a later turn
   uint64_t longest_delay_ns = 0;   // every operation takes up to this long
+  uint32_t slow = 0;               // an open, read or look takes up to slowest_ns
+  uint64_t slowest_ns = 0;
+  uint32_t late = 0;  // an open, read or look takes place, and its completion comes up to latest_ns later
+  uint64_t latest_ns = 0;
 
   static Mischief none() { return {}; }
   /// Every kind, often enough to meet several in one run.
@@ -129,6 +134,8 @@ struct World {
   // --- time ---
   [[nodiscard]] uint64_t now_ns() const;
   void advance(uint64_t ns);
+  /// A waiting turn returns with nothing, as when a signal comes; for actions of at() and after().
+  void interrupt();
   /// The wall clock is set forward or back; the monotonic clock goes on.
   void step_wall_clock(int64_t ns);
   /// `action` happens inside the turn that reaches this time.
@@ -154,6 +161,8 @@ struct World {
   /// A FIFO, socket or device: it opens, and must never be read.
   void put_other(const std::string& path);
   void remove(const std::string& path);
+  /// Nobody can change it until this is taken back; a test that tries is stopped.
+  void set_immutable(const std::string& path, bool on);
   /// What opening (reading) answers from now on; 0 for the usual. Positive errno.
   void fail_open(const std::string& path, int error_number);
   void fail_read(const std::string& path, int error_number);
@@ -161,6 +170,12 @@ struct World {
   void set_timestamp_granularity(uint64_t ns);
   /// A descriptor of the directory `path` for open_beneath(); it is the test's, and not counted in open_files().
   int root(const std::string& path = ".");
+  /// Nothing may be opened beneath it any more; an open that is under way stops the process.
+  void close_root(int root);
+  /// As on a network file system: attributes_of() tells what the last open or look saw, and the truth is another.
+  void set_remote(bool on);
+  /// The names in a directory that the program has open, sorted.
+  [[nodiscard]] std::vector<std::string> names(int directory) const;
 
   // --- network ---
   int listen();

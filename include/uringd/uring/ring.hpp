@@ -44,6 +44,12 @@ struct Completion {
 };
 
 enum class Resolve : uint8_t { symlinks_inside, no_symlinks };
+enum class Walk : uint8_t { cached, in_thread };
+
+/// Storage that look() fills; lent until its completion. Holds a struct statx.
+struct StatusBuffer {
+  alignas(8) unsigned char bytes[256];
+};
 
 struct World;  // the fake's files, sockets and clock; the real ring ignores it
 
@@ -66,6 +72,7 @@ struct RingSetup {
   bool registered_memory = false;  // else reads use the plain form
   bool peer_name = false;          // socket commands through the ring (6.7); else accept() brings the address, and
                                    // unacknowledged() is not to be called
+  bool install = false;            // install() can be used
 };
 
 struct RingCounters {
@@ -116,6 +123,9 @@ class Ring {
   void unacknowledged(Direct socket, Tag tag);
   /// shutdown(SHUT_WR): the client sees the end, we go on reading.
   void shutdown_write(Direct socket, Tag tag);
+  /// A normal descriptor of the same socket, for system calls; the caller closes it with close_file() before or after
+  /// the direct one. Needs setup().install (6.8). Result: a descriptor.
+  void install(Direct socket, Tag tag);
   void close(Direct socket, Tag tag);
   /// Asks for the end of the operation tagged `target`: it can lose (-ENOENT, -EALREADY). Two completions, any order.
   void cancel(Tag target, Tag tag);
@@ -126,15 +136,33 @@ class Ring {
   // --- files --------------------------------------------------------------------------------------------------------
   /// openat2 of `path` (relative, NUL-terminated) that cannot leave the directory `root`: RESOLVE_BENEATH |
   /// RESOLVE_NO_MAGICLINKS, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC. Result: a descriptor. (openat2(2))
-  void open_beneath(int root, const char* path, Resolve resolve, Tag tag);
-  /// Buffered read at `offset`; the fixed form is used where `into` lies in registered memory. A short read is no
-  /// error.
-  void read(int file, std::span<char> into, uint64_t offset, Tag tag);
+  /// Walk::cached: only what the kernel's name cache knows and only on the root's own mount, answered at once; -EAGAIN
+  /// where the walk would need a disk, -EXDEV where it would leave the mount, or the root (RESOLVE_CACHED,
+  /// RESOLVE_NO_XDEV). Only for roots on a local disk: on FUSE and network file systems opening itself asks the server,
+  /// also where the name is cached, inside turn() (500 ms measured for 500 ms of FUSE_OPEN).
+  /// Walk::in_thread: wherever it leads, by a kernel thread (io-wq).
+  void open_beneath(int root, const char* path, Resolve resolve, Walk walk, Tag tag);
+  /// open of a directory by its own name, links followed, nothing confined, by a kernel thread: for roots. Result: a
+  /// descriptor.
+  void open_directory(const char* path, Tag tag);
+  /// Read of something that is no file (an eventfd, inotify): completes when there is something to read.
+  void read(int descriptor, std::span<char> into, uint64_t offset, Tag tag);
+  /// Buffered read of a file at `offset`; the fixed form is used where `into` lies in registered memory. A short read
+  /// is no error. Walk::cached: what is in the page cache, answered at once; -EAGAIN where the disk would have to be
+  /// asked, -EOPNOTSUPP where the file system cannot tell (RWF_NOWAIT). Walk::in_thread: by a kernel thread. A plain
+  /// read would begin its read-ahead inside turn(), and where the device's queue is full (128 requests of a loop
+  /// device, fewer of a SATA disk) that waits for a tag: the whole worker stood still for 1.2 s at 256 cold reads
+  /// (measured).
+  void read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag);
   /// Closes through the ring; nobody waits for it and no completion comes.
   void close_file(int file);
   /// statx(fd, AT_EMPTY_PATH | AT_STATX_DONT_SYNC): a plain system call that never waits for a disk. Error: a positive
   /// errno.
   [[nodiscard]] std::expected<Attributes, int> attributes_of(int file) const;
+  /// The same, asked of the file system itself (AT_STATX_FORCE_SYNC): for network and FUSE files, whose attributes the
+  /// kernel may have from before. `into` is lent; then attributes_from(). Always takes a kernel thread.
+  void look(int file, StatusBuffer& into, Tag tag);
+  [[nodiscard]] static Attributes attributes_from(const StatusBuffer& status);
 
   // --- time and waking ----------------------------------------------------------------------------------------------
   /// One timeout at an absolute monotonic time; result -ETIME. At most one may be armed.

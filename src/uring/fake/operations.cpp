@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
+#include <type_traits>
 
 #include "state.hpp"
 #include "uringd/base/check.hpp"
@@ -42,6 +43,14 @@ void append_lent(const Operation& operation, size_t count, std::string& to) {
 
 int one_of(Random& random, std::initializer_list<int> errors) { return -errors.begin()[random.below(errors.size())]; }
 
+// What the real ring keeps there is a struct statx; here it is the answer itself.
+static_assert(sizeof(Attributes) <= sizeof(StatusBuffer));
+static_assert(std::is_trivially_copyable_v<Attributes>);
+
+std::span<char> bytes_of_status(StatusBuffer& status) {
+  return {reinterpret_cast<char*>(status.bytes), sizeof status.bytes};
+}
+
 std::span<char> bytes_of_address(PeerAddress& peer) {
   return {reinterpret_cast<char*>(&peer.address), sizeof peer.address};
 }
@@ -58,6 +67,7 @@ void WorldState::begin(Operation& operation) {
   switch (operation.action) {
     case Action::open:
     case Action::read:
+    case Action::look:
     case Action::close_file: return begin_file(operation);
     case Action::accept_multishot:
     case Action::accept:
@@ -92,22 +102,41 @@ void WorldState::begin_socket(Operation& operation) {
 void WorldState::begin_file(Operation& operation) {
   if (operation.action == Action::open) {
     CHECK(roots.contains(operation.number));
+    if (operation.walk == Walk::cached) {
+      operation.due_ns = now;
+    } else if (random.chance(mischief.slow)) {
+      operation.due_ns = now + random.below(mischief.slowest_ns + 1);
+    }
     return;
   }
   if (operation.tag.kind == Kind::mailbox) return;  // an eventfd of the program's, which no other thread writes to here
-  CHECK(files.contains(operation.number));          // closed before, or never open
+  if (operation.action == Action::close_file) {
+    close_file(operation.number);
+    operation.done = true;
+    ++counters.completions;
+    return;
+  }
+  CHECK(files.contains(operation.number));  // closed before, or never open
+  if (operation.action == Action::read && operation.walk == Walk::cached) {
+    operation.due_ns = now;
+  } else if (random.chance(mischief.slow)) {
+    operation.due_ns = now + random.below(mischief.slowest_ns + 1);
+  }
   if (operation.action == Action::read) {
     CHECK(files[operation.number]->type != NodeType::other);  // reading a FIFO or device can wait for ever
     garble(operation.into);
-    return;
+  } else {
+    garble(bytes_of_status(*operation.status));
   }
+}
+
+void WorldState::close_file(int number) {
   for (const auto& other : flight) {
-    CHECK(other->done || other->action != Action::read ||
-          other->number != operation.number);  // closed while being read
+    const bool uses_it = other->action == Action::read || other->action == Action::look;
+    CHECK(other->done || !uses_it || other->number != number);  // closed while being read or looked at
   }
-  files.erase(operation.number);
-  operation.done = true;
-  ++counters.completions;
+  if (const auto socket = installed.extract(number)) return let_go(*socket.mapped());
+  CHECK(files.erase(number) == 1);  // closed before, or never open
 }
 
 bool WorldState::ready(const Operation& operation) const {
@@ -151,6 +180,8 @@ void WorldState::carry_out(Operation& operation) {
     case Action::close: return close_socket(operation);
     case Action::open: return open(operation);
     case Action::read: return read(operation);
+    case Action::look: return look(operation);
+    case Action::install: return install(operation);
     case Action::timeout: return post(operation, -ETIME);
     case Action::cancel:
     case Action::close_file: CHECK(!"decided when it was submitted");
@@ -169,6 +200,7 @@ void WorldState::cancel(Operation& operation) {
   switch (target.action) {
     case Action::open:
     case Action::read:
+    case Action::look:
       if (loses) {  // a kernel worker has it, or the disk
         operation.outcome = one_of(random, {ENOENT, EALREADY});
         return;
@@ -280,19 +312,33 @@ int WorldState::transfer(Operation& operation) {
   return static_cast<int>(count);
 }
 
+// It has taken place, but its completion comes later: what is told meanwhile of a change was not seen by it.
+void WorldState::finish(Operation& operation, int result) {
+  if (!random.chance(mischief.late)) return post(operation, result);
+  operation.decided = true;
+  operation.outcome = result;
+  operation.due_ns = now + random.below(mischief.latest_ns + 1);
+}
+
 void WorldState::open(Operation& operation) {
-  if (random.chance(mischief.open_error)) return post(operation, one_of(random, {EMFILE, ENFILE, EAGAIN, ENOMEM}));
+  if (operation.walk == Walk::cached && random.chance(mischief.uncached)) return finish(operation, -EAGAIN);
+  if (random.chance(mischief.open_error)) return finish(operation, one_of(random, {EMFILE, ENFILE, EAGAIN, ENOMEM}));
   const Tree::Opened opened = Tree::open_beneath(roots.at(operation.number), operation.path, operation.resolve);
-  if (opened.error != 0) return post(operation, opened.error);
+  if (opened.error != 0) return finish(operation, opened.error);
+  opened.node->seen = opened.node->attributes();
   files[next_number] = opened.node;
-  post(operation, next_number++);
+  finish(operation, next_number++);
 }
 
 void WorldState::read(Operation& operation) {
   const Node& node = *files.at(operation.number);
-  if (node.type == NodeType::directory) return post(operation, -EISDIR);
-  if (node.read_error != 0) return post(operation, -node.read_error);
-  if (random.chance(mischief.read_error)) return post(operation, -EIO);
+  if (node.type == NodeType::directory) return finish(operation, -EISDIR);
+  if (operation.walk == Walk::cached && !operation.torn &&
+      (random.chance(mischief.uncached) || random.chance(mischief.slow))) {
+    return finish(operation, random.chance(500) ? -EAGAIN : -EOPNOTSUPP);
+  }
+  if (node.read_error != 0) return finish(operation, -node.read_error);
+  if (random.chance(mischief.read_error)) return finish(operation, -EIO);
   if (!operation.torn && operation.into.size() > 1 && random.chance(mischief.torn_read)) {
     operation.torn = true;
     operation.half = operation.into.size() / 2;
@@ -308,7 +354,22 @@ void WorldState::read(Operation& operation) {
   if (count > 1 && random.chance(mischief.short_read)) count = 1 + random.below(count - 1);
   garble(operation.into);  // what the lender wrote meanwhile is lost
   std::copy_n(bytes.begin(), count, operation.into.begin());
-  post(operation, static_cast<int>(count));
+  finish(operation, static_cast<int>(count));
+}
+
+void WorldState::look(Operation& operation) {
+  garble(bytes_of_status(*operation.status));
+  if (random.chance(mischief.read_error)) return finish(operation, -EIO);
+  Node& node = *files.at(operation.number);
+  const Attributes attributes = node.seen = node.attributes();
+  std::memcpy(operation.status->bytes, &attributes, sizeof attributes);
+  finish(operation, 0);
+}
+
+void WorldState::install(Operation& operation) {
+  if (random.chance(mischief.open_error)) return post(operation, one_of(random, {EMFILE, ENFILE, ENOMEM}));
+  installed[next_number] = operation.client;
+  post(operation, next_number++);
 }
 
 void WorldState::break_connection(Client& client) {
@@ -320,8 +381,15 @@ void WorldState::break_connection(Client& client) {
 
 void WorldState::close_socket(Operation& operation) {
   slots[operation.socket.slot] = nullptr;
-  server_closed(*operation.client);
+  let_go(*operation.client);
   post(operation, 0);
+}
+
+void WorldState::let_go(Client& client) {
+  const bool held =
+      std::find(slots.begin(), slots.end(), &client) != slots.end() ||
+      std::any_of(installed.begin(), installed.end(), [&](const auto& one) { return one.second == &client; });
+  if (!held) server_closed(client);
 }
 
 void WorldState::server_closed(Client& client) {

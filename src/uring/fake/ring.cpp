@@ -38,7 +38,8 @@ void WorldState::attach(const RingOptions& options) {
            .direct_slots = options.direct_slots,
            .receive_buffers = options.receive_buffers,
            .registered_memory = !options.registered_memory.empty(),
-           .peer_name = !options.without_peer_name};
+           .peer_name = !options.without_peer_name,
+           .install = true};
   counters = {};
   slots.assign(options.direct_slots, nullptr);
   buffer_bytes = options.receive_buffer_bytes;
@@ -55,6 +56,7 @@ void WorldState::detach() {
   for (Client*& client : slots) {
     if (client != nullptr) server_closed(*std::exchange(client, nullptr));
   }
+  for (const auto& [number, client] : std::exchange(installed, {})) server_closed(*client);
   ASAN_UNPOISON_MEMORY_REGION(pool.data(), pool.size());
   owners.clear();
   attached = false;
@@ -102,6 +104,7 @@ std::span<const Completion> WorldState::turn(bool wait) {
   if (wait && random.chance(mischief.interrupted_wait)) return {};
   for (;;) {
     run_events();
+    if (std::exchange(interrupted, false) && wait) return {};
     drain_clients();
     std::vector<Operation*> able;
     for (const auto& operation : flight) {
@@ -215,6 +218,10 @@ void Ring::poll_writable(Direct socket, Tag tag) {
 void Ring::shutdown_write(Direct socket, Tag tag) {
   implementation_->state.queue({.action = Action::shutdown_write, .tag = tag, .socket = socket});
 }
+void Ring::install(Direct socket, Tag tag) {
+  CHECK(setup().install);
+  implementation_->state.queue({.action = Action::install, .tag = tag, .socket = socket});
+}
 void Ring::close(Direct socket, Tag tag) {
   implementation_->state.queue({.action = Action::close, .tag = tag, .socket = socket});
 }
@@ -229,18 +236,33 @@ void Ring::cancel_and_close(Tag target, Tag cancel_tag, Direct socket, Tag close
   state.queue({.action = Action::close, .tag = close_tag, .socket = socket, .target = target});
 }
 
-void Ring::open_beneath(int root, const char* path, Resolve resolve, Tag tag) {
-  implementation_->state.queue({.action = Action::open, .tag = tag, .number = root, .path = path, .resolve = resolve});
+void Ring::open_beneath(int root, const char* path, Resolve resolve, Walk walk, Tag tag) {
+  implementation_->state.queue(
+      {.action = Action::open, .tag = tag, .number = root, .path = path, .resolve = resolve, .walk = walk});
 }
-void Ring::read(int file, std::span<char> into, uint64_t offset, Tag tag) {
-  implementation_->state.queue({.action = Action::read, .tag = tag, .number = file, .into = into, .offset = offset});
+void Ring::open_directory(const char*, Tag) { CHECK(!"only the helper thread does this, and it is not simulated"); }
+void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) {
+  read(descriptor, into, offset, Walk::in_thread, tag);
+}
+void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag) {
+  implementation_->state.queue(
+      {.action = Action::read, .tag = tag, .number = file, .into = into, .walk = walk, .offset = offset});
 }
 void Ring::close_file(int file) { implementation_->state.queue({.action = Action::close_file, .number = file}); }
 std::expected<Attributes, int> Ring::attributes_of(int file) const {
   const WorldState& state = implementation_->state;
   const auto found = state.files.find(file);
   CHECK(found != state.files.end());  // closed before, or never open
-  return found->second->attributes();
+  return state.remote ? found->second->seen : found->second->attributes();
+}
+
+void Ring::look(int file, StatusBuffer& into, Tag tag) {
+  implementation_->state.queue({.action = Action::look, .tag = tag, .number = file, .status = &into});
+}
+Attributes Ring::attributes_from(const StatusBuffer& status) {
+  Attributes attributes;
+  std::memcpy(&attributes, status.bytes, sizeof attributes);
+  return attributes;
 }
 
 void Ring::timeout_at(uint64_t monotonic_ns, Tag tag) {

@@ -27,10 +27,12 @@ enum class Action : uint8_t {
   poll,
   unacknowledged,
   shutdown_write,
+  install,
   close,
   cancel,
   open,
   read,
+  look,
   close_file,
   timeout
 };
@@ -47,6 +49,8 @@ struct Operation {
   const msghdr* message = nullptr;
   const char* path = nullptr;
   Resolve resolve = Resolve::symlinks_inside;
+  Walk walk = Walk::in_thread;
+  StatusBuffer* status = nullptr;
   uint64_t offset = 0;
   PeerAddress* peer = nullptr;
   uint32_t peer_size = 0;
@@ -83,6 +87,7 @@ struct WorldState {
   void submit();
   std::span<const Completion> turn(bool wait);
   void post(Operation& operation, int result, bool more = false);
+  void finish(Operation& operation, int result);
   void give_back(uint16_t buffer);
   [[nodiscard]] std::span<const char> bytes_of(const Completion& completion) const;
 
@@ -100,10 +105,15 @@ struct WorldState {
   void receive(Operation& operation);
   void read(Operation& operation);
   void open(Operation& operation);
+  void look(Operation& operation);
+  void install(Operation& operation);
+  void close_file(int number);
   void peer_name(Operation& operation);
   [[nodiscard]] int transfer(Operation& operation);
   void drain_clients();
   void server_closed(Client& client);
+  /// The program's last hold on the socket is gone, if it is: a direct slot or an installed descriptor.
+  void let_go(Client& client);
   void close_listener(int listener);
   static void break_connection(Client& client);
   /// It reads, and there is something to read or an end to see.
@@ -116,6 +126,10 @@ struct WorldState {
   void run_events();
   [[nodiscard]] int64_t change_time();
   void changed(Node& node);
+  /// Its name is gone, and the names of all below it: link counts fall, change times move.
+  void unlinked(Node& node);
+  /// Directories whose names changed get their times.
+  void touch_directories();
 
   [[nodiscard]] char* memory_of(uint16_t buffer) { return pool.data() + size_t{buffer} * buffer_bytes; }
   void garble(std::span<char> memory);
@@ -138,10 +152,13 @@ struct WorldState {
   int next_number = 10'000;  // never used twice: a descriptor used after its end cannot pass for another
   std::map<int, std::shared_ptr<Node>> files;
   std::map<int, std::shared_ptr<Node>> roots;
+  std::map<int, Client*> installed;  // descriptors of sockets
   std::map<int, Listener> listeners;
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<Event> events;
   uint64_t event_order = 0;
+  bool interrupted = false;
+  bool remote = false;
 
   bool attached = false;
   RingSetup setup;

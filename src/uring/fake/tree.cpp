@@ -46,10 +46,14 @@ Attributes Node::attributes() const {
   if (type == NodeType::regular) attributes.type = FileType::regular;
   if (type == NodeType::directory) attributes.type = FileType::directory;
   attributes.size_bytes = type == NodeType::directory ? 4096 : size();
-  attributes.modified_s = attributes.changed_s = changed_ns / ns_per_s;
-  attributes.modified_ns = attributes.changed_ns = static_cast<uint32_t>(changed_ns % ns_per_s);
+  attributes.modified_s = modified_ns / ns_per_s;
+  attributes.modified_ns = static_cast<uint32_t>(modified_ns % ns_per_s);
+  attributes.changed_s = changed_ns / ns_per_s;
+  attributes.changed_ns = static_cast<uint32_t>(changed_ns % ns_per_s);
   attributes.inode = inode;
+  attributes.link_count = link_count;
   attributes.device = 1;
+  attributes.immutable = immutable;
   return attributes;
 }
 
@@ -91,7 +95,10 @@ std::shared_ptr<Node> Tree::parent_of(std::string_view path, std::string& name) 
   std::shared_ptr<Node> directory = top_;
   for (const std::string& segment : segments) {
     std::shared_ptr<Node>& child = directory->children[segment];
-    if (!child || child->type != NodeType::directory) child = new_node(NodeType::directory);
+    if (!child || child->type != NodeType::directory) {
+      child = new_node(NodeType::directory);
+      touched_.insert(touched_.end(), {directory, child});
+    }
     directory = child;
   }
   return directory;
@@ -100,14 +107,13 @@ std::shared_ptr<Node> Tree::parent_of(std::string_view path, std::string& name) 
 std::shared_ptr<Node> Tree::make(std::string_view path, NodeType type) {
   if (segments_of(path).empty() || path == ".") return top_;
   std::string name;
-  std::shared_ptr<Node>& place = parent_of(path, name)->children[name];
-  if (!place || place->type != type) place = new_node(type);
+  const std::shared_ptr<Node> parent = parent_of(path, name);
+  std::shared_ptr<Node>& place = parent->children[name];
+  if (!place || place->type != type) {
+    place = new_node(type);
+    touched_.push_back(parent);
+  }
   return place;
-}
-
-std::shared_ptr<Node> Tree::replace(std::string_view path, NodeType type) {
-  std::string name;
-  return parent_of(path, name)->children[name] = new_node(type);
 }
 
 std::shared_ptr<Node> Tree::at(std::string_view path) const {
@@ -121,9 +127,12 @@ std::shared_ptr<Node> Tree::at(std::string_view path) const {
   return node;
 }
 
-void Tree::remove(std::string_view path) {
+std::shared_ptr<Node> Tree::remove(std::string_view path) {
   std::string name;
-  parent_of(path, name)->children.erase(name);
+  const std::shared_ptr<Node> parent = parent_of(path, name);
+  auto found = parent->children.extract(name);
+  touched_.push_back(parent);
+  return found.empty() ? nullptr : std::move(found.mapped());
 }
 
 Tree::Opened Tree::open_beneath(const std::shared_ptr<Node>& root, std::string_view path, Resolve resolve) {

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "uringd/uring/attributes.hpp"
 #include "uringd/uring/ring.hpp"
@@ -23,7 +25,11 @@ struct Node {
   bool generated = false;
   uint64_t generated_size = 0;
   uint64_t version = 0;
-  int64_t changed_ns = 0;
+  int64_t modified_ns = 0;  // the content
+  int64_t changed_ns = 0;   // the content or the name
+  uint64_t link_count = 1;
+  bool immutable = false;
+  Attributes seen;  // what the last open or look told of it
   int open_error = 0;
   int read_error = 0;
   std::map<std::string, std::shared_ptr<Node>, std::less<>> children;
@@ -43,9 +49,10 @@ class Tree {
   std::shared_ptr<Node> make(std::string_view path, NodeType type);
   /// The node at `path`, which must exist; links are not followed.
   std::shared_ptr<Node> at(std::string_view path) const;
-  void remove(std::string_view path);
-  /// A node of a new inode in the place of what is at `path`.
-  std::shared_ptr<Node> replace(std::string_view path, NodeType type);
+  /// Nothing at `path` any more; what was there, or nullptr.
+  std::shared_ptr<Node> remove(std::string_view path);
+  /// Directories that got or lost a name, and new ones, since the last call: their times move.
+  [[nodiscard]] std::vector<std::shared_ptr<Node>> take_touched() { return std::exchange(touched_, {}); }
 
   struct Opened {
     int error = 0;  // negative errno
@@ -57,6 +64,7 @@ class Tree {
  private:
   std::shared_ptr<Node> parent_of(std::string_view path, std::string& name);
   std::shared_ptr<Node> new_node(NodeType type);
+  std::vector<std::shared_ptr<Node>> touched_;
   uint64_t last_inode_ = 1;
   std::shared_ptr<Node> top_;
 };

@@ -22,6 +22,7 @@ Mischief Mischief::wild() {
           .read_error = 10,
           .torn_read = 100,
           .open_error = 10,
+          .uncached = 400,
           .accept_error = 50,
           .lost_more = 100,
           .no_buffers = 50,
@@ -32,7 +33,9 @@ Mischief Mischief::wild() {
           .cancel_loses = 400,
           .interrupted_wait = 20,
           .held_back = 200,
-          .longest_delay_ns = 2'000'000};
+          .longest_delay_ns = 2'000'000,
+          .late = 100,
+          .latest_ns = 1'000'000};
 }
 
 // --- Client ---
@@ -94,6 +97,12 @@ void WorldState::run_events() {
   }
 }
 
+void WorldState::touch_directories() {
+  for (const auto& directory : tree.take_touched()) {
+    directory->modified_ns = directory->changed_ns = change_time();
+  }
+}
+
 int64_t WorldState::change_time() {
   int64_t time = wall_offset + static_cast<int64_t>(now);
   time -= time % static_cast<int64_t>(granularity);
@@ -101,7 +110,17 @@ int64_t WorldState::change_time() {
   return last_change = time;
 }
 
-void WorldState::changed(Node& node) { node.changed_ns = change_time(); }
+void WorldState::changed(Node& node) {
+  CHECK(!node.immutable);  // nobody can
+  node.modified_ns = node.changed_ns = change_time();
+  touch_directories();
+}
+
+void WorldState::unlinked(Node& node) {
+  for (const auto& [name, child] : node.children) unlinked(*child);
+  node.link_count = 0;
+  node.changed_ns = change_time();
+}
 
 size_t WorldState::taken_slots() const {
   return slots.size() - static_cast<size_t>(std::count(slots.begin(), slots.end(), nullptr));
@@ -113,7 +132,9 @@ void WorldState::check() const {
   for (auto operation = flight.begin(); operation != flight.end(); ++operation) {
     const Operation& one = **operation;
     if (one.done) continue;
-    if (one.action == Action::read && one.tag.kind != Kind::mailbox) CHECK(files.contains(one.number));
+    const bool of_a_file = one.action == Action::read || one.action == Action::look;
+    if (of_a_file && one.tag.kind != Kind::mailbox) CHECK(files.contains(one.number));
+    if (one.action == Action::open) CHECK(roots.contains(one.number));
     if (one.client != nullptr && !one.decided && !one.ending) CHECK(slots[one.socket.slot] == one.client);
     for (auto other = std::next(operation); other != flight.end(); ++other) {
       if (one.action == Action::cancel && (*other)->action == Action::cancel) continue;
@@ -128,6 +149,7 @@ World::World(uint64_t seed, Mischief mischief) : state_(std::make_unique<WorldSt
 World::~World() { CHECK(!state_->attached); }  // the Ring dies first
 
 uint64_t World::now_ns() const { return state_->now; }
+void World::interrupt() { state_->interrupted = true; }
 void World::advance(uint64_t ns) { state_->now += ns; }
 void World::step_wall_clock(int64_t ns) { state_->wall_offset += ns; }
 void World::at(uint64_t monotonic_ns, std::function<void(World&)> action) {
@@ -145,7 +167,8 @@ void World::put_file(const std::string& path, std::string content) {
 }
 
 void World::replace_file(const std::string& path, std::string content) {
-  Node& node = *state_->tree.replace(path, NodeType::regular);
+  remove(path);
+  Node& node = *state_->tree.make(path, NodeType::regular);
   node.content = std::move(content);
   state_->changed(node);
 }
@@ -181,7 +204,11 @@ void World::put_symlink(const std::string& path, std::string target) {
 }
 
 void World::put_other(const std::string& path) { state_->changed(*state_->tree.make(path, NodeType::other)); }
-void World::remove(const std::string& path) { state_->tree.remove(path); }
+void World::remove(const std::string& path) {
+  if (const auto node = state_->tree.remove(path)) state_->unlinked(*node);
+  state_->touch_directories();
+}
+void World::set_immutable(const std::string& path, bool on) { state_->tree.at(path)->immutable = on; }
 void World::fail_open(const std::string& path, int error_number) { state_->tree.at(path)->open_error = error_number; }
 void World::fail_read(const std::string& path, int error_number) { state_->tree.at(path)->read_error = error_number; }
 void World::set_timestamp_granularity(uint64_t ns) { state_->granularity = std::max<uint64_t>(ns, 1); }
@@ -189,6 +216,18 @@ void World::set_timestamp_granularity(uint64_t ns) { state_->granularity = std::
 int World::root(const std::string& path) {
   state_->roots[state_->next_number] = state_->tree.at(path);
   return state_->next_number++;
+}
+
+void World::close_root(int root) { CHECK(state_->roots.erase(root) == 1); }
+
+void World::set_remote(bool on) { state_->remote = on; }
+
+std::vector<std::string> World::names(int directory) const {
+  const auto found = state_->files.find(directory);
+  CHECK(found != state_->files.end());  // closed before, or never open
+  std::vector<std::string> names;
+  for (const auto& [name, child] : found->second->children) names.push_back(name);
+  return names;
 }
 
 int World::listen() {
@@ -209,7 +248,7 @@ std::vector<Tag> World::operations() const {
   return tags;
 }
 
-size_t World::open_files() const { return state_->files.size(); }
+size_t World::open_files() const { return state_->files.size() + state_->installed.size(); }
 size_t World::open_sockets() const { return state_->taken_slots(); }
 size_t World::lent_buffers() const { return state_->owners.size() - state_->kernel_buffers(); }
 
@@ -221,6 +260,10 @@ std::string World::held() const {
   }
   for (const auto& [number, node] : state_->files) {
     text += "descriptor " + std::to_string(number) + " of inode " + std::to_string(node->inode) + "\n";
+  }
+  for (const auto& [number, client] : state_->installed) {
+    text += "descriptor " + std::to_string(number) + " of the socket of port " +
+            std::to_string(ntohs(client->address().sin_port)) + "\n";
   }
   for (size_t slot = 0; slot < state_->slots.size(); ++slot) {
     if (state_->slots[slot] != nullptr) text += "socket in direct slot " + std::to_string(slot) + "\n";

@@ -93,11 +93,11 @@ TEST_CASE("a media type too long for the head's room is refused, one that just f
 TEST_CASE("an entry is sealed once") {
   CHECK(dies_of("head_bytes_ == 0", [] {
     EntryRef entry = sealed(make_key(0, "/a", 1), "x");
-    static_cast<void>(entry->seal(html_facts, sealed_s, 0));
+    static_cast<void>(entry->seal(html_facts, sealed_s));
   }));
 }
 
-TEST_CASE("an entry keeps its own copy of its key, its facts and the time of its look") {
+TEST_CASE("an entry keeps its own copy of its key and its facts, and what its last look saw") {
   std::string path = "/some/path";
   const Key key = make_key(9, path, 5);
   EntryRef entry = sealed(key, "x");
@@ -107,7 +107,52 @@ TEST_CASE("an entry keeps its own copy of its key, its facts and the time of its
   CHECK(entry->key().hash == key.hash);
   CHECK(entry->facts().modified_s == 784'111'000);
   CHECK(entry->facts().has_modified);
+  CHECK(entry->looked_at_ms() == 0);
+  entry->looked(1000, 7, {11, 13});
   CHECK(entry->looked_at_ms() == 1000);
+  CHECK(entry->generation() == 7);
+  CHECK(entry->stamp() == Stamp{11, 13});
+  CHECK(entry->look() == Entry::Look::none);
+  entry->set_look(Entry::Look::overdue);
+  CHECK(entry->look() == Entry::Look::overdue);
+}
+
+TEST_CASE("a verdict is its status and its key, and takes no head's room") {
+  EntryRef verdict = Entry::make_verdict(make_key(2, "/no/such/file", 1), 404);
+  CHECK(verdict->kind() == Kind::verdict);
+  CHECK(verdict->status() == 404);
+  CHECK(verdict->key().path == "/no/such/file");
+  CHECK(verdict->key().site == 2);
+  CHECK(verdict->head_and_body().empty());
+  CHECK(verdict->payload() == nullptr);
+  CHECK(verdict->charge() == sizeof(Entry) + std::string_view("/no/such/file").size() + 1);
+}
+
+TEST_CASE("a holder charges what its payload takes, and the payload dies with the last reference") {
+  int alive = 0;
+  size_t account = 0;
+  for (const Kind kind : {Kind::file, Kind::names}) {
+    EntryRef holder = Entry::make_holder(make_key(0, "/a", 1), kind, std::make_unique<Counted>(&alive), 1500, &account);
+    CHECK(holder->kind() == kind);
+    CHECK(holder->charge() == sizeof(Entry) + 3 + 1500);
+    CHECK(account == holder->charge());
+    CHECK(holder->payload() != nullptr);
+    EntryRef pin = holder;
+    holder.reset();
+    CHECK(alive == 1);
+    pin.reset();
+    CHECK(alive == 0);
+    CHECK(account == 0);
+  }
+}
+
+TEST_CASE("only content is sealed, and a holder holds a file or names") {
+  CHECK(dies_of("kind_ == Kind::content", [] {
+    EntryRef verdict = Entry::make_verdict(make_key(0, "/a", 1), 404);
+    static_cast<void>(verdict->seal(html_facts, sealed_s));
+  }));
+  CHECK(dies_of("kind == Kind::file || kind == Kind::names",
+                [] { EntryRef holder = Entry::make_holder(make_key(0, "/a", 1), Kind::content, nullptr, 0); }));
 }
 
 TEST_CASE("an entry is one allocation, which it charges whole and frees with its last reference") {
@@ -136,10 +181,10 @@ TEST_CASE("in the second of its Date an entry needs no patch, pinned or not") {
 }
 
 TEST_CASE("the Date of an entry that nobody sends is patched in place, and nothing else of its bytes") {
-  Cache cache(1 << 20);
+  Cache cache({.capacity_bytes = 1 << 20});
   const Key key = make_key(0, "/a", 1);
-  cache.insert(sealed(key, "body"));
-  Entry* entry = cache.find(key);
+  cache.insert(sealed(key, "body"), 0);
+  Entry* entry = cache.find(key, 0);
   REQUIRE(entry);
   std::string expected = text_of(entry->head_and_body());
   REQUIRE(entry->pins() == 0);
@@ -149,10 +194,10 @@ TEST_CASE("the Date of an entry that nobody sends is patched in place, and nothi
 }
 
 TEST_CASE("the Date of an entry that is being sent stays, and is patched once the send is done") {
-  Cache cache(1 << 20);
+  Cache cache({.capacity_bytes = 1 << 20});
   const Key key = make_key(0, "/a", 1);
-  cache.insert(sealed(key, "body"));
-  Entry* entry = cache.find(key);
+  cache.insert(sealed(key, "body"), 0);
+  Entry* entry = cache.find(key, 0);
   const std::string before = text_of(entry->head_and_body());
   EntryRef pin(entry);
   CHECK_FALSE(entry->date_current(sealed_s + 1, next_date));
@@ -163,10 +208,10 @@ TEST_CASE("the Date of an entry that is being sent stays, and is patched once th
 }
 
 TEST_CASE("a clock set back is a different second, and is patched too") {
-  Cache cache(1 << 20);
+  Cache cache({.capacity_bytes = 1 << 20});
   const Key key = make_key(0, "/a", 1);
-  cache.insert(sealed(key, "body"));
-  Entry* entry = cache.find(key);
+  cache.insert(sealed(key, "body"), 0);
+  Entry* entry = cache.find(key, 0);
   CHECK(entry->date_current(sealed_s + 1, next_date));
   CHECK(entry->date_current(sealed_s, sealed_date));
   CHECK(text_of(entry->head()).find(sealed_date) != std::string::npos);

@@ -1,10 +1,12 @@
-// Entries for tests: a path, a body, sealed at a fixed second.
+// Entries for tests: a path and what it means, looked at and sealed at a fixed second.
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "uringd/cache/cache.hpp"
 #include "uringd/cache/entry.hpp"
 
 namespace uringd::cache::testing {
@@ -14,17 +16,45 @@ inline constexpr std::string_view sealed_date = "Sun, 06 Nov 1994 08:49:37 GMT";
 inline constexpr std::string_view next_date = "Sun, 06 Nov 1994 08:49:38 GMT";
 inline constexpr EntryFacts html_facts{"text/html; charset=utf-8", 784'111'000, true};
 
-inline EntryRef unsealed(const Key& key, std::string_view body) {
-  EntryRef entry = Entry::make(key, body.size());
+/// `entry` with that body, or nothing where its head does not fit.
+inline EntryRef filled(EntryRef entry, std::string_view body, const EntryFacts& facts = html_facts) {
   std::ranges::copy(body, entry->body_memory().begin());
-  return entry;
+  return entry->seal(facts, sealed_s) ? entry : EntryRef();
 }
 
 inline EntryRef sealed(const Key& key, std::string_view body, const EntryFacts& facts = html_facts) {
-  EntryRef entry = unsealed(key, body);
-  return entry->seal(facts, sealed_s, 1000) ? entry : EntryRef();
+  return filled(Entry::make(key, body.size()), body, facts);
 }
 
 inline std::string text_of(std::span<const char> bytes) { return {bytes.begin(), bytes.end()}; }
+
+/// A payload that says how many of its kind there are.
+class Counted final : public Payload {
+ public:
+  explicit Counted(int* alive) : alive_(alive) { ++*alive_; }
+  ~Counted() override { --*alive_; }
+
+ private:
+  int* alive_;
+};
+
+inline Key key_of(std::string_view path, uint32_t site = 0) { return make_key(site, path, 42); }
+inline void put(Cache& cache, std::string_view path, std::string_view body = "body", uint64_t now_ms = 0) {
+  cache.insert(filled(cache.make(key_of(path), body.size()), body), now_ms);
+}
+inline void put_verdict(Cache& cache, std::string_view path, int status = 404, uint64_t now_ms = 0) {
+  cache.insert(cache.make_verdict(key_of(path), status), now_ms);
+}
+inline void put_file(Cache& cache, std::string_view path, size_t payload_bytes = 0) {
+  cache.insert(cache.make_holder(key_of(path), Kind::file, nullptr, payload_bytes), 0);
+}
+inline void put_names(Cache& cache, std::string_view path, size_t payload_bytes = 0) {
+  cache.insert(cache.make_holder(key_of(path), Kind::names, nullptr, payload_bytes), 0);
+}
+inline size_t charge_of(std::string_view path, std::string_view body = "body") {
+  return Entry::make(key_of(path), body.size())->charge();
+}
+inline bool holds(Cache& cache, std::string_view path) { return cache.peek(key_of(path)) != nullptr; }
+inline uint64_t gone(const Cache& cache, Gone why) { return cache.counters().gone[static_cast<size_t>(why)]; }
 
 }  // namespace uringd::cache::testing

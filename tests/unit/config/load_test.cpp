@@ -91,6 +91,11 @@ TEST_CASE("every default is the one that contract.md promises") {
   CHECK_FALSE(config.cache.size_bytes.has_value());
   CHECK(config.cache.max_file_size_bytes == 65536);
   CHECK(config.cache.stale_after == 2s);
+  CHECK(config.cache.missing_ttl == 2s);
+  CHECK(config.cache.idle_after == 10min);
+  CHECK(config.cache.watch);
+  CHECK(config.cache.preload.empty());
+  CHECK(config.disk.zero_copy == ZeroCopy::safe);
   CHECK(config.log.level == LogLevel::info);
   CHECK(config.types.empty());
   REQUIRE(config.sites.size() == 1);
@@ -100,6 +105,7 @@ TEST_CASE("every default is the one that contract.md promises") {
   CHECK(config.sites[0].symlinks == Symlinks::inside);
   CHECK_FALSE(config.sites[0].hidden);
   CHECK(config.sites[0].error_pages.empty());
+  CHECK(config.sites[0].keep_previous == 0s);
 }
 
 TEST_CASE("a misspelled key is told at its own line and column with the nearest name") {

@@ -145,6 +145,38 @@ TEST_CASE("a limit on a group that is not ours, or listed for version 1, is not 
   CHECK(look_at_resources(root.path()).memory_bytes == memory_of_this_machine());
 }
 
+TEST_CASE("version 1: the limit of the memory controller's group counts, or of one above it") {
+  Machine machine;
+  machine.root.file("/proc/self/cgroup", "9:cpu,cpuacct:/other\n7:memory:/a/b\n0::/\n");
+  machine.root.file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");  // no limit
+  CHECK(machine.look().memory_bytes == memory_of_this_machine());
+  machine.root.file("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "134217728\n");
+  CHECK(machine.look().memory_bytes == 128 * MiB);
+  machine.root.file("/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "67108864\n");
+  CHECK(machine.look().memory_bytes == 64 * MiB);
+}
+
+TEST_CASE("version 1 in a container: the path is the host's, the limit is at the top of what is mounted") {
+  Machine machine;
+  machine.root.file("/proc/self/cgroup", "7:memory:/docker/0123\n");
+  machine.root.file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "268435456\n");
+  CHECK(machine.look().memory_bytes == 256 * MiB);
+}
+
+TEST_CASE("version 1: a group of another controller is not asked for memory") {
+  Machine machine;
+  machine.root.file("/proc/self/cgroup", "7:cpu,memoryish:/a\n");
+  machine.root.file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1048576\n");
+  CHECK(machine.look().memory_bytes == memory_of_this_machine());
+}
+
+TEST_CASE("kept descriptors are a sixteenth of the limit, divided over the workers, within bounds") {
+  config::Config config = config::default_config();
+  CHECK(worker_options(config, of(2, GiB, 65536), 0).kept_files == 2048);
+  CHECK(worker_options(config, of(1, GiB, 1 << 20), 0).kept_files == 4096);
+  CHECK(worker_options(config, of(4, GiB, 256), 0).kept_files == 8);
+}
+
 TEST_CASE("a group name without a slash does not end the process") {
   TemporaryDirectory root;
   root.file("/proc/self/cgroup", "0::app\n");

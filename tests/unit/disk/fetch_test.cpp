@@ -36,7 +36,7 @@ TEST_CASE("a small file becomes an entry, and the cache has it") {
   CHECK(waiting.status == 200);
   CHECK(waiting.body() == "hello\n");
   CHECK(!waiting.file);
-  CHECK(bench.cache.find(Bench::key("/a.txt")) == &*waiting.entry);
+  CHECK(bench.held("/a.txt") == &*waiting.entry);
   CHECK(bench.disk->counters().published == 1);
   CHECK(quiet(bench));
 }
@@ -86,7 +86,7 @@ TEST_CASE("who leaves is not told; the others are, and without any the cache is 
   CHECK(stays.body() == "a\n");
   CHECK(leaves.told == 0);
   CHECK(alone.told == 0);
-  CHECK(bench.cache.find(Bench::key("/b.txt")) != nullptr);
+  CHECK(bench.held("/b.txt") != nullptr);
   CHECK(quiet(bench));
 }
 
@@ -153,7 +153,7 @@ TEST_CASE("a file that never holds still is 503 after a few tries") {
   CHECK(waiting.told == 1);
   CHECK(waiting.status == 503);
   CHECK(changes == 3);
-  CHECK(bench.cache.find(Bench::key("/a.txt")) == nullptr);
+  CHECK(bench.held("/a.txt") == nullptr);
   CHECK(quiet(bench));
 }
 
@@ -166,10 +166,10 @@ TEST_CASE("a file changed a moment ago is served but not kept: its times may not
   bench.run();
   CHECK(waiting.status == 200);
   CHECK(waiting.body() == "young\n");
-  CHECK(bench.cache.find(Bench::key("/a.txt")) == nullptr);
+  CHECK(bench.held("/a.txt") == nullptr);
   bench.age();
   CHECK(status_of(bench, "/a.txt") == 200);
-  CHECK(bench.cache.find(Bench::key("/a.txt")) != nullptr);
+  CHECK(bench.held("/a.txt") != nullptr);
 }
 
 TEST_CASE("entries that live outside the cache are bounded: beyond that a small file is streamed") {
@@ -196,27 +196,6 @@ TEST_CASE("entries that live outside the cache are bounded: beyond that a small 
   REQUIRE(bench.disk->fetch(Bench::key("/a.txt"), again));
   bench.run();
   CHECK(again.body() == "hello\n");
-}
-
-TEST_CASE("a file larger than max_cached_file_bytes is an open file, closed when the last of its readers goes") {
-  Bench bench;
-  bench.put("limit.bin", std::string(4096, 'x'));
-  bench.put("large.bin", std::string(4097, 'x'));
-  bench.age();
-  {
-    Waiting small;
-    Waiting large;
-    REQUIRE(bench.disk->fetch(Bench::key("/limit.bin"), small));
-    REQUIRE(bench.disk->fetch(Bench::key("/large.bin"), large));
-    bench.run();
-    CHECK(small.entry);
-    CHECK(!large.entry);
-    REQUIRE(large.file);
-    CHECK(large.file->attributes().size_bytes == 4097);
-    CHECK(bench.world.open_files() == 1);
-  }
-  bench.run();
-  CHECK(quiet(bench));
 }
 
 TEST_CASE("a directory is 301 without its slash, its first index with it, and 403 where there is none") {
@@ -257,12 +236,13 @@ TEST_CASE("an error of opening or reading is the status of the table") {
   CHECK(status_of(bench, "/missing") == 404);
   for (const auto& [number, status] : {std::pair{EACCES, 403}, {EMFILE, 503}, {EIO, 500}, {EAGAIN, 503}}) {
     CAPTURE(number);
-    bench.put("a.txt", "a");
+    const std::string name = std::to_string(number);
+    bench.put(name, "a");
     bench.age();
-    bench.world.fail_open("root/a.txt", number);
-    CHECK(status_of(bench, "/a.txt") == status);
+    bench.world.fail_open("root/" + name, number);
+    CHECK(status_of(bench, "/" + name) == status);
   }
-  bench.world.fail_open("root/a.txt", 0);
+  bench.put("a.txt", "a");
   bench.world.fail_read("root/a.txt", EIO);
   CHECK(status_of(bench, "/a.txt") == 500);
   CHECK(quiet(bench));

@@ -1,4 +1,6 @@
 // The ring's file operations on real files: what cannot be opened beneath a root, reads that fall short, closing.
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -13,9 +15,15 @@ namespace {
 
 struct Files {
   explicit Files(RingOptions options = {}) : ring(make_ring(options)), completions(ring) {}
-  int open(const char* path, Resolve resolve = Resolve::symlinks_inside) {
-    ring.open_beneath(directory.root.number(), path, resolve, tag_of(500));
+  int open(const char* path, Resolve resolve = Resolve::symlinks_inside, Walk walk = Walk::in_thread) {
+    ring.open_beneath(directory.root.number(), path, resolve, walk, tag_of(500));
     return completions.wait_for(500).result;
+  }
+  Attributes look(int file) {
+    StatusBuffer status;
+    ring.look(file, status, tag_of(501));
+    REQUIRE(completions.wait_for(501).result == 0);
+    return Ring::attributes_from(status);
   }
   Directory directory;
   Ring ring;
@@ -138,4 +146,110 @@ TEST_CASE("close_file closes and brings no completion, not even when it fails") 
   CHECK(files.completions.wait_for(1).result == -ETIME);
   CHECK(files.completions.waiting() == 0);
   CHECK(fcntl(file, F_GETFD) == -1);
+}
+
+TEST_CASE("a cached walk opens what the name cache knows within the turn that submits it, and knows what is missing") {
+  Files files;
+  files.directory.write("a", "a");
+  std::filesystem::create_symlink("a", files.directory.path / "link");
+  REQUIRE(Fd(files.open("a")).number() >= 0);
+  REQUIRE(Fd(files.open("link")).number() >= 0);
+  files.ring.open_beneath(files.directory.root.number(), "a", Resolve::symlinks_inside, Walk::cached, tag_of(1));
+  const auto completions = files.ring.turn(false);
+  REQUIRE(completions.size() == 1);
+  const Fd file(completions[0].result);
+  CHECK(file.number() >= 0);
+  CHECK((fcntl(file.number(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(Fd(files.open("link", Resolve::symlinks_inside, Walk::cached)).number() >= 0);
+  CHECK(files.open("link", Resolve::no_symlinks, Walk::cached) == -ELOOP);
+  CHECK(files.open("missing") == -ENOENT);
+  CHECK(files.open("missing", Resolve::symlinks_inside, Walk::cached) == -ENOENT);
+}
+
+TEST_CASE("a cached walk of a name that was never looked up is EAGAIN, and no walk beneath a root leaves it") {
+  Files files;
+  files.directory.write("a", "a");
+  CHECK(files.open("never-asked-for", Resolve::symlinks_inside, Walk::cached) == -EAGAIN);
+  CHECK(files.open("../x", Resolve::symlinks_inside, Walk::cached) < 0);
+  CHECK(files.open("/etc/passwd", Resolve::symlinks_inside, Walk::cached) == -EXDEV);
+}
+
+TEST_CASE("a walk in a thread finds the same as the others, and its completion is not there when it is submitted") {
+  Files files;
+  files.directory.write("a", "a");
+  REQUIRE(Fd(files.open("a")).number() >= 0);
+  CHECK(files.open("missing", Resolve::symlinks_inside, Walk::in_thread) == -ENOENT);
+  CHECK(files.open("../a", Resolve::symlinks_inside, Walk::in_thread) == -EXDEV);
+  size_t at_once = 0;
+  for (int round = 0; round < 20; ++round) {
+    files.ring.open_beneath(files.directory.root.number(), "a", Resolve::symlinks_inside, Walk::in_thread, tag_of(1));
+    files.completions.collect(false);
+    at_once += files.completions.waiting();
+    CHECK(Fd(files.completions.wait_for(1).result).number() >= 0);
+  }
+  CHECK(at_once < 20);  // a thread may be quick
+}
+
+TEST_CASE("a root opens by its name through a symlink, and a file is no root") {
+  Files files;
+  std::filesystem::create_directory(files.directory.path / "one");
+  std::filesystem::create_directory_symlink("one", files.directory.path / "current");
+  files.directory.write("one/a", "a");
+  const std::string link = (files.directory.path / "current").string();
+  files.ring.open_directory(link.c_str(), tag_of(1));
+  files.directory.root = Fd(files.completions.wait_for(1).result);
+  REQUIRE(files.directory.root.number() >= 0);
+  CHECK((fcntl(files.directory.root.number(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(Fd(files.open("a")).number() >= 0);
+  const std::string file = link + "/a";
+  files.ring.open_directory(file.c_str(), tag_of(2));
+  CHECK(files.completions.wait_for(2).result == -ENOTDIR);
+  const std::string missing = link + "/missing";
+  files.ring.open_directory(missing.c_str(), tag_of(3));
+  CHECK(files.completions.wait_for(3).result == -ENOENT);
+}
+
+TEST_CASE("a look answers what the system call answers, and sees a file grow") {
+  Files files;
+  files.directory.write("a", "one");
+  const Fd file(files.open("a"));
+  CHECK(files.look(file.number()) == files.ring.attributes_of(file.number()).value());
+  CHECK(files.look(file.number()).size_bytes == 3);
+  files.directory.write("a", "three");
+  CHECK(files.look(file.number()).size_bytes == 5);
+  CHECK(files.look(files.directory.root.number()).type == FileType::directory);
+  StatusBuffer status;
+  files.ring.look(1'000'000, status, tag_of(1));
+  CHECK(files.completions.wait_for(1).result == -EBADF);
+}
+
+TEST_CASE("a file whose last name is gone has no links, and a change time of its own") {
+  Files files;
+  files.directory.write("a", "one");
+  const Fd file(files.open("a"));
+  const Attributes before = files.look(file.number());
+  CHECK(before.link_count == 1);
+  std::filesystem::remove(files.directory.path / "a");
+  const Attributes after = files.look(file.number());
+  CHECK(after.link_count == 0);
+  CHECK(std::pair(after.modified_s, after.modified_ns) == std::pair(before.modified_s, before.modified_ns));
+  CHECK_FALSE(after == before);
+}
+
+TEST_CASE("a file is immutable while it has that flag, where the file system and our rights allow setting it") {
+  Files files;
+  files.directory.write("a", "one");
+  const Fd file(files.open("a"));
+  CHECK_FALSE(files.ring.attributes_of(file.number())->immutable);
+  CHECK_FALSE(files.look(file.number()).immutable);
+  int flags = 0;
+  if (ioctl(file.number(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  const int flags_then = flags | FS_IMMUTABLE_FL;
+  if (ioctl(file.number(), FS_IOC_SETFLAGS, &flags_then) != 0) return;
+  const bool by_call = files.ring.attributes_of(file.number())->immutable;
+  const bool by_look = files.look(file.number()).immutable;
+  REQUIRE(ioctl(file.number(), FS_IOC_SETFLAGS, &flags) == 0);  // or the directory could not be removed
+  CHECK(by_call);
+  CHECK(by_look);
+  CHECK_FALSE(files.look(file.number()).immutable);
 }

@@ -180,3 +180,20 @@ TEST_CASE("a ring that dies with reads and receives under way leaves nothing beh
     (void)!write(client.number(), "late", 4);
   }
 }
+
+TEST_CASE("a second, small ring stands beside the first in one process and gets every size that it asks for") {
+  Ring first = make_ring();
+  RingOptions options;
+  options.submission_entries = 64;
+  options.completion_entries = 256;
+  options.direct_slots = 8;
+  options.receive_buffers = 16;
+  Ring second = make_ring(options);
+  CHECK(second.setup().submission_entries == 64);
+  CHECK(second.setup().completion_entries == 256);
+  CHECK(second.setup().direct_slots == 8);
+  CHECK(second.setup().receive_buffers == 16);
+  Completions completions(second);
+  second.timeout_at(second.monotonic_ns() + 1'000'000, tag_of(1));
+  CHECK(completions.wait_for(1).result == -ETIME);
+}

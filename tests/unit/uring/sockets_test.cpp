@@ -1,5 +1,7 @@
 // The ring's socket operations on real loopback sockets.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <sys/stat.h>
+
 #include <vector>
 
 #include "harness.hpp"
@@ -289,4 +291,24 @@ TEST_CASE("a closed listener's port can be bound again at once, while its ring l
   ring.close_listener(listener.socket.release());
   const Fd again(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   CHECK(bind(again.number(), reinterpret_cast<sockaddr*>(&listener.address), listener.size) == 0);
+}
+
+TEST_CASE(
+    "an installed descriptor is the same socket: it writes after the direct one is closed, and ends it when it goes") {
+  Pair pair;
+  REQUIRE(pair.ring.setup().install);
+  pair.ring.install(pair.server, tag_of(1));
+  const int descriptor = pair.completions.wait_for(1).result;
+  REQUIRE(descriptor >= 0);
+  CHECK((fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
+  struct stat status{};
+  REQUIRE(fstat(descriptor, &status) == 0);
+  CHECK(S_ISSOCK(status.st_mode));
+  pair.ring.close(pair.server, tag_of(2));
+  CHECK(pair.completions.wait_for(2).result == 0);
+  REQUIRE(write(descriptor, "hello", 5) == 5);
+  CHECK(read_exactly(pair.client.number(), 5) == "hello");
+  pair.ring.close_file(descriptor);
+  pair.completions.collect(false);
+  CHECK(read_exactly(pair.client.number(), 1).empty());
 }

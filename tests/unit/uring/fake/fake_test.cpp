@@ -45,9 +45,9 @@ struct Bench {
     FAIL("no completion of " << number);
     return {};
   }
-  int open(const char* path, Resolve resolve = Resolve::symlinks_inside) {
+  int open(const char* path, Resolve resolve = Resolve::symlinks_inside, Walk walk = Walk::in_thread) {
     if (root < 0) root = world.root();
-    ring->open_beneath(root, path, resolve, tag_of(900));
+    ring->open_beneath(root, path, resolve, walk, tag_of(900));
     return wait_for(900).result;
   }
   Direct accept(Client*& client) {
@@ -652,5 +652,94 @@ TEST_CASE("broken loans stop the process: each of these would corrupt someone's 
     bench.ring->close_file(file);
     bench.ring->turn(false);
     (void)bench.ring->attributes_of(file);
+  }));
+}
+
+TEST_CASE("a cached walk answers at once as the full walk would, or EAGAIN by chance, whatever the delay of others") {
+  Mischief slow;
+  slow.longest_delay_ns = 1'000'000'000;
+  Bench bench(1, slow);
+  bench.world.put_file("a", "a");
+  const uint64_t before = bench.world.now_ns();
+  const int file = bench.open("a", Resolve::symlinks_inside, Walk::cached);
+  CHECK(file >= 0);
+  CHECK(bench.open("missing", Resolve::symlinks_inside, Walk::cached) == -ENOENT);
+  CHECK(bench.world.now_ns() - before < 1'000'000);
+  bench.ring->close_file(file);
+  bench.world.mischief().uncached = 1000;
+  CHECK(bench.open("a", Resolve::symlinks_inside, Walk::cached) == -EAGAIN);
+  CHECK(bench.open("missing", Resolve::symlinks_inside, Walk::cached) == -EAGAIN);
+  CHECK(bench.open("missing") == -ENOENT);
+}
+
+TEST_CASE("a look brings the attributes of its completion's time, and garbage until then") {
+  Mischief slow;
+  slow.longest_delay_ns = 1'000'000'000;
+  Bench bench(3, slow);
+  bench.world.put_file("a", "one");
+  const int file = bench.open("a");
+  const Attributes old = bench.ring->attributes_of(file).value();
+  StatusBuffer status;
+  std::memcpy(status.bytes, &old, sizeof old);
+  bench.ring->look(file, status, tag_of(1));
+  bench.ring->turn(false);
+  CHECK(std::memcmp(status.bytes, &old, sizeof old) != 0);
+  CHECK(bench.world.held().find("operation") != std::string::npos);
+  bench.world.put_file("a", "three");
+  REQUIRE(bench.wait_for(1).result == 0);
+  CHECK(Ring::attributes_from(status).size_bytes == 5);
+  CHECK(Ring::attributes_from(status) == bench.ring->attributes_of(file).value());
+  bench.world.mischief().read_error = 1000;
+  bench.ring->look(file, status, tag_of(2));
+  CHECK(bench.wait_for(2).result == -EIO);
+  CHECK(dies([&] {
+    bench.ring->look(file, status, tag_of(3));
+    bench.ring->turn(false);
+    bench.ring->close_file(file);
+    bench.ring->turn(false);
+  }));
+}
+
+TEST_CASE("a file that lost its name has no links and another change time; an immutable one cannot be changed") {
+  Bench bench;
+  bench.world.put_file("d/a", "one");
+  bench.world.put_file("d/b", "one");
+  const int removed = bench.open("d/a");
+  const int replaced = bench.open("d/b");
+  const Attributes before = bench.ring->attributes_of(removed).value();
+  CHECK(before.link_count == 1);
+  bench.world.replace_file("d/b", "two");
+  CHECK(bench.ring->attributes_of(replaced)->link_count == 0);
+  bench.world.remove("d");
+  const Attributes after = bench.ring->attributes_of(removed).value();
+  CHECK(after.link_count == 0);
+  CHECK(after.modified_ns == before.modified_ns);
+  CHECK_FALSE(after == before);
+  bench.world.put_file("c", "one");
+  bench.world.set_immutable("c", true);
+  CHECK(bench.ring->attributes_of(bench.open("c"))->immutable);
+  CHECK(dies([&] { bench.world.put_file("c", "two"); }));
+}
+
+TEST_CASE("an installed descriptor counts as held and keeps its socket open after the direct one is closed") {
+  Bench bench;
+  Client* client = nullptr;
+  const Direct socket = bench.accept(client);
+  bench.ring->install(socket, tag_of(1));
+  const int descriptor = bench.wait_for(1).result;
+  REQUIRE(descriptor >= 0);
+  CHECK(bench.world.open_files() == 1);
+  bench.ring->close(socket, tag_of(2));
+  bench.wait_for(2);
+  bench.settle();
+  CHECK_FALSE(client->saw_end());
+  CHECK(bench.world.held().find("of the socket") != std::string::npos);
+  bench.ring->close_file(descriptor);
+  bench.settle();
+  CHECK(client->saw_end());
+  CHECK(bench.world.held().empty());
+  CHECK(dies([&] {
+    bench.ring->close_file(descriptor);
+    bench.ring->turn(false);
   }));
 }

@@ -1,0 +1,43 @@
+// Transfer: sends pages of a file to a socket by reference, for streams whose bytes need not be held (disk.zero_copy).
+// Plain system calls, made only where they do not wait: the pages are in the page cache, the socket does not block.
+// Behind an interface, because fake descriptors (tests) have no use for system calls. Holds no state; owned by Disk.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace uringd::disk {
+
+struct Transferred {
+  enum class End : uint8_t {
+    sent,    // `bytes` of what was asked, at least one
+    full,    // the socket takes nothing now
+    broken,  // the file ends before, or the socket is gone
+  };
+  End end;
+  size_t bytes = 0;
+};
+
+class Transfer {
+ public:
+  /// Once per descriptor of a socket: makes it one that does not block. False: it cannot be used.
+  [[nodiscard]] virtual bool prepare(int socket) = 0;
+  /// Whether the bytes [offset, offset + bytes) of `file` are in the page cache: all of them, or (`ends_only`, which
+  /// costs a tenth) at least the first and the last.
+  [[nodiscard]] virtual bool resident(int file, uint64_t offset, size_t bytes, bool ends_only) = 0;
+  /// Sends those bytes, or as many of them as the socket takes.
+  [[nodiscard]] virtual Transferred send(int file, uint64_t offset, size_t bytes, int socket) = 0;
+
+ protected:
+  ~Transfer() = default;
+};
+
+/// cachestat(2), Linux 6.5: without it nothing is ever resident; preadv2(2); sendfile(2).
+class KernelTransfer final : public Transfer {
+ public:
+  [[nodiscard]] bool prepare(int socket) override;
+  [[nodiscard]] bool resident(int file, uint64_t offset, size_t bytes, bool ends_only) override;
+  [[nodiscard]] Transferred send(int file, uint64_t offset, size_t bytes, int socket) override;
+};
+
+}  // namespace uringd::disk

@@ -1,0 +1,67 @@
+// What waits for a disk is a page that is not in memory, or still on its way there. cachestat(2) counts the pages that
+// have a place in the page cache; a read of one byte that must not wait tells whether its page has arrived.
+#include "uringd/disk/transfer.hpp"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace uringd::disk {
+namespace {
+
+constexpr long cachestat_number = 451;                      // on every architecture; older headers do not know it
+constexpr uint64_t arrives_together = uint64_t{128} << 10;  // the kernel's usual read-ahead
+
+struct CacheRange {
+  uint64_t offset, length;
+};
+struct CacheCounts {
+  uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+
+bool has_arrived(int file, uint64_t offset) {
+  char byte = 0;
+  iovec into{&byte, 1};
+  return preadv2(file, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+}
+
+bool all_cached(int file, uint64_t offset, size_t bytes) {
+  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  CacheRange range{offset, bytes};
+  CacheCounts counts{};
+  if (syscall(cachestat_number, file, &range, &counts, 0) != 0) return false;
+  return counts.cached == (offset + bytes - 1) / page - offset / page + 1;
+}
+
+}  // namespace
+
+bool KernelTransfer::prepare(int socket) {
+  const int flags = fcntl(socket, F_GETFL);
+  return flags >= 0 && fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+bool KernelTransfer::resident(int file, uint64_t offset, size_t bytes, bool ends_only) {
+  const uint64_t last = offset + bytes - 1;
+  if (!ends_only) {
+    if (!all_cached(file, offset, bytes)) return false;
+    for (uint64_t at = offset + arrives_together; at < last; at += arrives_together) {
+      if (!has_arrived(file, at)) return false;
+    }
+  }
+  return has_arrived(file, offset) && has_arrived(file, last);
+}
+
+Transferred KernelTransfer::send(int file, uint64_t offset, size_t bytes, int socket) {
+  auto position = static_cast<off_t>(offset);
+  const ssize_t sent = sendfile(socket, file, &position, bytes);
+  if (sent > 0) return {Transferred::End::sent, static_cast<size_t>(sent)};
+  const bool full = sent < 0 && (errno == EAGAIN || errno == EINTR);
+  return {full ? Transferred::End::full : Transferred::End::broken};
+}
+
+}  // namespace uringd::disk

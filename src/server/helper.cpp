@@ -1,0 +1,126 @@
+// The helper's thread: started with its ring made or not at all, ended within the patience that there is, or left
+// behind.
+#include "uringd/server/helper.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "helper_jobs.hpp"
+#include "helper_loop.hpp"
+#include "uringd/base/check.hpp"
+
+namespace uringd::server {
+namespace {
+
+uring::RingOptions small_ring() {
+  return {.submission_entries = 64,
+          .completion_entries = 256,
+          .direct_slots = 8,
+          .receive_buffers = 16,
+          .bounded_workers = 2,
+          .unbounded_workers = 8};  // opens of roots, one a device; the read of inotify before Linux 6.4
+}
+
+}  // namespace
+
+struct Helper::Implementation {
+  enum class Life : uint8_t { made, running, ended, stuck };
+
+  Implementation(disk::Sites& the_sites, HelperOptions the_options, log::Logger& the_logger, uint32_t workers)
+      : sites(the_sites), options(std::move(the_options)), logger(the_logger) {
+    doors.reserve(workers);
+    for (uint32_t worker = 0; worker < workers; ++worker) doors.emplace_back(jobs, worker);
+  }
+
+  void become(Life next, std::optional<Error> refusal = {}) {
+    const std::lock_guard guard(lock);
+    life = next;
+    error = std::move(refusal);
+    changed.notify_all();
+  }
+
+  void thread_main() {
+    pthread_setname_np(pthread_self(), "uringd/helper");
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    auto created = uring::Ring::create(small_ring());
+    if (!created) return become(Life::ended, created.error());
+    std::optional<uring::Ring> ring(std::move(*created));
+    HelperLoop loop(*ring, sites, *keeper, options, logger, jobs, mailboxes, counters, watches);
+    become(Life::running);
+    loop.run();
+    ring.reset();  // cancels what is under way; until then the loop's buffers are lent
+    become(loop.may_be_stuck() ? Life::stuck : Life::ended);
+  }
+
+  disk::Sites& sites;
+  HelperOptions options;
+  log::Logger& logger;
+  HelperJobs jobs;
+  std::vector<Door> doors;
+  std::vector<Mailbox*> mailboxes;
+  HelperCounters counters;
+  std::atomic<uint64_t> watches{0};
+  std::atomic<uint64_t> retired{0};
+  std::optional<SiteKeeper> keeper;  // not the thread's: a worker may read a retired state after the thread has ended
+
+  std::thread thread;
+  std::mutex lock;  // of what follows: taken at start and end only
+  std::condition_variable changed;
+  Life life = Life::made;
+  std::optional<Error> error;
+};
+
+Helper::Helper(disk::Sites& sites, HelperOptions options, log::Logger& logger, uint32_t workers)
+    : implementation_(std::make_shared<Implementation>(sites, std::move(options), logger, workers)) {}
+
+Helper::~Helper() { stop(std::chrono::seconds(1)); }
+
+disk::HelperDoor& Helper::door(uint32_t worker) {
+  CHECK(worker < implementation_->doors.size());
+  return implementation_->doors[worker];
+}
+
+Result<void> Helper::start(std::span<Mailbox* const> mailboxes) {
+  Implementation& self = *implementation_;
+  CHECK(!self.thread.joinable());
+  CHECK(mailboxes.size() == self.doors.size());
+  self.mailboxes.assign(mailboxes.begin(), mailboxes.end());
+  self.keeper.emplace(self.sites, self.mailboxes, self.counters, self.retired);
+  self.thread = std::thread([shared = implementation_] { shared->thread_main(); });
+  std::unique_lock guard(self.lock);
+  self.changed.wait(guard, [&] { return self.life != Implementation::Life::made; });
+  if (self.error) return failure("the helper thread's ring: " + self.error->message);
+  return {};
+}
+
+bool Helper::stop(std::chrono::milliseconds patience) {
+  Implementation& self = *implementation_;
+  std::unique_lock guard(self.lock);
+  if (!self.thread.joinable()) return self.life != Implementation::Life::stuck;
+  self.jobs.end();
+  self.changed.wait_for(guard, patience, [&] { return self.life > Implementation::Life::running; });
+  const bool ended = self.life == Implementation::Life::ended;
+  if (!ended) self.life = Implementation::Life::stuck;
+  guard.unlock();
+  if (ended) {
+    self.thread.join();
+  } else {
+    self.thread.detach();
+  }
+  return ended;
+}
+
+const HelperCounters& Helper::counters() const { return implementation_->counters; }
+uint64_t Helper::watches() const { return implementation_->watches.load(std::memory_order_relaxed); }
+uint64_t Helper::retired_states() const { return implementation_->retired.load(std::memory_order_relaxed); }
+
+}  // namespace uringd::server
