@@ -172,7 +172,8 @@ std::string configuration(const Site& site, const Setup& setup, int port) {
   std::string text = "[server]\nlisten = [" + listen + "]\n" + setup.server + "\n\n";
   text += table("limits", setup.limits) + table("disk", setup.disk) + table("cache", setup.cache);
   text += table("types", setup.types);
-  text += "[[site]]\nroot = \"" + site.root() + "\"\n" + setup.site + "\n" + setup.more + "\n";
+  text += "[[site]]\nroot = \"" + (setup.root.empty() ? site.root() : setup.root) + "\"\n" + setup.site + "\n" +
+          setup.more + "\n";
   return text;
 }
 
