@@ -3,11 +3,13 @@
 CPU time of a server is the run time of all threads of all its processes, in nanoseconds, from
 /proc/PID/task/*/schedstat. Nothing here needs to be root; what cannot be counted is left out.
 """
+import ctypes
 import glob
 import os
 import pathlib
 import platform
 import shutil
+import socket
 import subprocess
 import time
 
@@ -65,14 +67,15 @@ def process_clock_ns(pid):
 
 
 class CoreTime:
-    """Busy and stolen seconds of one CPU since boot, in ticks of 10 ms."""
+    """Busy, idle and stolen seconds of one CPU since boot, in ticks of 10 ms."""
 
     def __init__(self, cpu):
         lines = [line.split() for line in read("/proc/stat").splitlines()]
         fields = next((line for line in lines if line and line[0] == f"cpu{cpu}"), ["0"] * 9)
         tick = os.sysconf("SC_CLK_TCK")
-        user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) / tick for field in fields[1:9])
+        user, nice, system, idle, iowait, irq, softirq, steal = (int(field) / tick for field in fields[1:9])
         self.busy = user + nice + system + irq + softirq
+        self.idle = idle + iowait
         self.stolen = steal
 
 
@@ -110,12 +113,50 @@ class SystemCalls:
         return counts
 
 
-def version(*command):
+def own_network(congestion_control):
+    """Moves this process, and what it starts, into a network of its own that is nothing but loopback. Where the
+    machine's congestion control is made for real networks (bbr), it paces one client's download on loopback."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x40000000) != 0:  # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    commands = [("link", "set", "lo", "up")]
+    for network in ("127.0.0.0/8", "127.0.0.1"):
+        commands.append(("route", "replace", "local", network, "dev", "lo", "table", "local", "proto", "kernel",
+                         "scope", "host", "src", "127.0.0.1", "congctl", congestion_control))
+    for command in commands:
+        subprocess.run(["ip", *command], check=True, capture_output=True, timeout=10)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as probe:
+        used = probe.getsockopt(socket.IPPROTO_TCP, 13, 16).rstrip(b"\0").decode()  # TCP_CONGESTION
+        if used != congestion_control:
+            raise OSError(0, f"connections use {used} all the same")
+
+
+def resident_kib(pid):
+    """VmRSS of a process and its descendants."""
+    return sum(status_kib(f"/proc/{member}/status", "VmRSS") for member in family(pid))
+
+
+def kernel_kib():
+    """What the kernel holds for itself: slabs, stacks, page tables, vmalloc."""
+    return sum(status_kib("/proc/meminfo", name) for name in ("Slab", "KernelStack", "PageTables", "VmallocUsed"))
+
+
+def status_kib(path, name):
+    return next((int(line.split()[1]) for line in read(path).splitlines() if line.startswith(f"{name}:")), 0)
+
+
+def find(name):
+    """The path of a program; Debian keeps some where only root's PATH looks."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin")
+
+
+def version(name, *arguments):
     """The first line that a program prints about itself, or None where it is missing or fails."""
-    if not shutil.which(command[0]):
+    program = find(name)
+    if not program:
         return None
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-    failed = done.returncode != 0 and command[0] == "git"  # wrk -v exits with 1
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=10)
+    failed = done.returncode != 0 and name == "git"  # wrk -v exits with 1
     return None if failed else ((done.stdout + done.stderr).splitlines() or [""])[0].strip()
 
 
@@ -132,5 +173,7 @@ def describe(repository):
         "load_average": read("/proc/loadavg").split()[:3],
         "revision": revision,
         "nginx": version("nginx", "-v"),
+        "lighttpd": version("lighttpd", "-v"),
+        "h2o": version("h2o", "-v"),
         "wrk": (version("wrk", "-v") or "").split(" [")[0] or None,
     }

@@ -29,18 +29,19 @@ def summarise(rounds, calls):
     return result
 
 
-def ratios(rounds, reach):
+def ratios(rounds, reach, key="cpu_us_per_request", subject=None):
     """uringd (or the first, where it is left out) against each other: ratio of medians, and the spread by round."""
-    subject = "uringd" if "uringd" in rounds else next(iter(rounds))
-    mine = [turn["cpu_us_per_request"] for turn in rounds[subject]]
+    subject = subject or ("uringd" if "uringd" in rounds else next(iter(rounds)))
+    mine = [turn[key] for turn in rounds[subject]]
     result = []
     for name, turns in rounds.items():
         if name == subject:
             continue
-        theirs = [turn["cpu_us_per_request"] for turn in turns]
+        theirs = [turn[key] for turn in turns]
         each = [a / b for a, b in zip(mine, theirs)]
         result.append({"of": subject, "to": name, "ratio": statistics.median(mine) / statistics.median(theirs),
-                       "min": min(each), "max": max(each), "reach": reach.get(name) if subject == "uringd" else None})
+                       "min": min(each), "max": max(each),
+                       "reach": reach.get(name) if subject.startswith("uringd") else None})
     return result
 
 
@@ -59,9 +60,49 @@ def table(summary):
             optional(row["syscalls_per_request"], ".2f"),
             "/".join(f"{row[key]['median']:.0%}" for key in ("server_busy", "generator_busy", "others_busy")),
         ))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return drawn(rows)
+
+
+def drawn(rows):
+    """A table as a person reads it; the first row is its heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
                      for row in [rows[0], tuple("-" * width for width in widths), *rows[1:]])
+
+
+def medians(rounds, columns):
+    """A table from {server: [round, ...]}: columns are (heading, key or function of a round, format); a format that
+    begins with ~ shows the smallest and largest beside the median."""
+    rows = [("server", *(heading for heading, _key, _form in columns))]
+    for name, turns in rounds.items():
+        cells = [name]
+        for _heading, key, form in columns:
+            values = [key(turn) if callable(key) else turn[key] for turn in turns]
+            low, middle, high = (format(of(values), form.lstrip("~")) for of in (min, statistics.median, max))
+            cells.append(f"{middle} ({low}-{high})" if form.startswith("~") else middle)
+        rows.append(tuple(cells))
+    return drawn(rows)
+
+
+def doubts(rounds, generator_matters=True):
+    """What makes the figures of `medians` doubtful, one line each."""
+    lines = []
+    for name, turns in rounds.items():
+        errors = [error for turn in turns for error in turn["errors"]]
+        if errors:
+            lines.append(f"  {name}: the generator saw errors: {errors[0]}")
+        stolen = max(turn["stolen"] for turn in turns)
+        if stolen > 0.02:
+            lines.append(f"  {name}: the host took away up to {stolen:.0%} of the server's core")
+        busy = {key: statistics.median(turn[key] for turn in turns) for key in ("server_busy", "generator_busy")}
+        if generator_matters and busy["server_busy"] < 0.9 < busy["generator_busy"]:
+            lines.append(f"  {name}: the generator was the bottleneck: compare CPU, not rates")
+    return lines
+
+
+def verdict(text, value, wanted, form=".2f"):
+    outcome = "reached" if value <= wanted else "NOT reached"
+    return f"  {text}: {value:{form}}, at most {wanted:{form}} wanted: {outcome}"
 
 
 def ratio_lines(rows):

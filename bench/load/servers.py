@@ -5,16 +5,17 @@ server's luck. `Missing` says which package or target a server that cannot be st
 """
 import contextlib
 import ctypes
-import getpass
+import dataclasses
 import os
 import pathlib
 import resource
-import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+
+from load.machine import find
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILE = "file.txt"
@@ -37,6 +38,19 @@ def body_of(size):
     return (b"abcdefghijklmnopqrstuvwxyz" * (size // 26 + 1))[:size]
 
 
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What a server is started for. Without a `root` it gets one of its own with one file of `size` bytes."""
+
+    size: int = 1024
+    close: bool = False
+    root: pathlib.Path | None = None
+    cache_size: str | None = None  # uringd's cache.size; None: its default
+    files: int = 100_000  # how many nginx's open_file_cache may hold
+    connections: int | None = None  # limit on connections; None: each server's own (uringd) or plenty
+    descriptors: int | None = None  # RLIMIT_NOFILE, raised where this process may; None: the hard limit as it is
+
+
 def make_root(directory, size):
     root = pathlib.Path(directory) / "root"
     root.mkdir()
@@ -50,15 +64,28 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def on_cpu(cpu):
+def descriptors_allowed(wanted=None):
+    """RLIMIT_NOFILE for what is started: the hard limit, or what is wanted where this process may raise it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return max(hard, wanted) if wanted and may_raise_limits() else hard
+
+
+def may_raise_limits():
+    """CAP_SYS_RESOURCE; in a container root may lack it."""
+    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
+    held = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(held, 16) >> 24 & 1)
+
+
+def on_cpu(cpu, descriptors=None):
     """A preexec_fn: run on that CPU, with every descriptor allowed, and never outlive the driver."""
     libc = ctypes.CDLL(None)
+    limit = descriptors_allowed(descriptors)
 
     def prepare():
         libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
         os.sched_setaffinity(0, {cpu})
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
     return prepare
 
@@ -75,7 +102,7 @@ class Server:
     def check(self):
         """Raises Missing where it cannot run here."""
 
-    def command(self, directory, root, port, scenario):
+    def command(self, directory, root, port, setup):
         raise NotImplementedError
 
     def own_enters(self, _output):
@@ -83,16 +110,17 @@ class Server:
         return None
 
     @contextlib.contextmanager
-    def running(self, cpu, scenario, size):
+    def running(self, cpu, setup):
         """Yields a Running that has accepted a connection; stops it whatever happens."""
         with tempfile.TemporaryDirectory(prefix="uringd-bench-") as directory:
             os.chmod(directory, 0o755)
-            root = make_root(directory, size)
+            root = setup.root or make_root(directory, setup.size)
             port = free_port()
-            command = self.command(pathlib.Path(directory), root, port, scenario)
+            command = self.command(pathlib.Path(directory), root, port, setup)
             with open(f"{directory}/output", "w+", encoding="utf-8", errors="replace") as output:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                           cwd=directory, start_new_session=True, preexec_fn=on_cpu(cpu))
+                                           cwd=directory, start_new_session=True,
+                                           preexec_fn=on_cpu(cpu, setup.descriptors))
                 running = Running(self, process, port)
                 try:
                     wait_for(process, port, self.name, output)
@@ -144,64 +172,18 @@ def need_binary(path):
         raise NotBuilt(f"{path} is not built (./dev bench builds it, or name another build directory with --build)")
 
 
-class Floor(Server):
-    name = "floor"
-
-    def check(self):
-        need_binary(self.build / "bench/uringd_floor")
-
-    def command(self, directory, root, port, scenario):
-        size = (root / FILE).stat().st_size
-        return [self.build / "bench/uringd_floor", str(port), str(size)] + (["close"] if scenario.close else [])
-
-    def own_enters(self, output):
-        words = output.split()  # requests N enters M
-        return int(words[3]) / int(words[1]) if len(words) == 4 and int(words[1]) else None
+def need_program(name, package):
+    """One that is there may still lack a library, where it was unpacked and not installed."""
+    program = find(name)
+    if not program:
+        raise Missing(f"{name} is missing (Debian package {package})")
+    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=False, timeout=10)
+    if done.returncode != 0:
+        raise Missing(f"{name} does not start here: {done.stderr.strip()[-200:]}")
 
 
-class Uringd(Server):
-    name = "uringd"
-
-    def check(self):
-        need_binary(self.build / "src/uringd")
-
-    def command(self, directory, root, port, scenario):
-        config = directory / "config.toml"
-        config.write_text(f'[server]\nlisten = ["127.0.0.1:{port}"]\nworkers = 1\n\n[[site]]\nroot = "{root}"\n')
-        return [self.build / "src/uringd", "--config", str(config)]
-
-
-class Nginx(Server):
-    name = "nginx"
-    settings = {"SENDFILE": "on", "NOPUSH": "on"}
-
-    def check(self):
-        if not shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"):
-            raise Missing("nginx is missing (Debian package nginx-light or nginx)")
-
-    def command(self, directory, root, port, scenario):
-        text = (HERE / "peers/nginx.conf").read_text()
-        values = {"DIR": directory, "ROOT": root, "PORT": port, "USER": getpass.getuser(), **self.settings}
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", str(value))
-        config = directory / "nginx.conf"
-        config.write_text(text)
-        binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-        return [binary, "-e", f"{directory}/error.log", "-p", str(directory), "-c", str(config)]
-
-
-class NginxCopy(Nginx):
-    """Without sendfile nginx reads and writes small files; some of its experts prefer that for them."""
-
-    name = "nginx-copy"
-    settings = {"SENDFILE": "off", "NOPUSH": "off"}
-
-
-class NginxNoPush(Nginx):
-    """tcp_nopush stalls pipelined batches for 40 ms: less CPU, few answers. Without it: more CPU, no stalls."""
-
-    name = "nginx-nopush-off"
-    settings = {"SENDFILE": "on", "NOPUSH": "off"}
-
-
-SERVERS = {kind.name: kind for kind in (Floor, Uringd, Nginx, NginxCopy, NginxNoPush)}
+def filled(template, values):
+    text = (HERE / "peers" / template).read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    return text
