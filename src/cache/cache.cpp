@@ -13,7 +13,6 @@
 namespace uringd::cache {
 namespace {
 
-constexpr size_t average_entry_bytes = 2048;
 // What follows was measured (bench/micro/cache_policy): a second use in probation is enough, and ghosts are remembered
 // for half of the capacity; for the whole of it, strangers get in and 1 to 2 hits in 100 are lost.
 constexpr uint8_t most_uses = 3;
@@ -23,15 +22,15 @@ constexpr size_t probation_share = 10;
 // lie anywhere take some 10 us.
 constexpr int most_steps = 128;
 
-size_t buckets_for(size_t capacity_bytes) {
-  return std::bit_ceil(std::clamp<size_t>(capacity_bytes / average_entry_bytes, 1024, size_t{1} << 20));
+size_t buckets_for(size_t capacity_bytes, size_t entry_bytes) {
+  return std::bit_ceil(std::clamp<size_t>(capacity_bytes / entry_bytes, 1024, size_t{1} << 20));
 }
 
 }  // namespace
 
 Cache::Cache(const CacheOptions& options)
     : capacity_bytes_(options.capacity_bytes),
-      bucket_mask_(buckets_for(capacity_bytes_) - 1),
+      bucket_mask_(buckets_for(capacity_bytes_, options.entry_bytes) - 1),
       buckets_(std::make_unique<Entry*[]>(bucket_mask_ + 1)),
       ghosts_(capacity_bytes_ / 4096, capacity_bytes_ / 2) {
   constexpr size_t least_verdicts = size_t{64} << 10;

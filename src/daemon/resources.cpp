@@ -162,8 +162,11 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
   options.index = index;
   options.connection_slots = connections;
   options.cache_bytes = share(config.cache.size_bytes.value_or(std::clamp(memory / 4, 16 * MiB, 1 * GiB)));
-  // A sixteenth of the descriptors, the sockets' own limit untouched by it: they are direct.
-  options.kept_files = std::clamp<size_t>(share(resources.descriptors / 16), 8, 4096);
+  // Sockets are direct and take none. An open file pins some 2 KiB of the kernel's memory.
+  const uint64_t in_use = 1024 + 2 * uint64_t{config.disk.queue_size};
+  const uint64_t spare = resources.descriptors > in_use ? resources.descriptors - in_use : 0;
+  options.kept_files = std::clamp<size_t>(share(spare / 16), 8, 4096);
+  options.kept_descriptors = share(std::min<uint64_t>({spare / 4 * 3, 65536, memory / 64 / (2 * KiB)}));
   options.stream_memory_bytes = share(std::min(config.disk.stream_memory_bytes, memory / 8));
   // The limit is per user and the rings themselves need some of it: buffers may take half, or none.
   options.register_memory = options.stream_memory_bytes * workers <= resources.memory_lock_bytes / 2;

@@ -79,6 +79,8 @@ std::vector<std::string> account_of(const server::Worker& worker, uint32_t index
   add("rejected", disk.rejected);
   add("deepest", disk.deepest);
   add("cold_opens", disk.cold_opens);
+  add("cold_reads", disk.cold_reads);
+  add("borrowed", disk.borrowed);
   add("read_bytes", disk.read_bytes);
   add("changed_while_read", disk.moved);
   add("too_young", disk.not_kept);

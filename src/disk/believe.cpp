@@ -40,6 +40,7 @@ void Disk::on_invalidated(const Invalidated& notice) {
 
 void Disk::drop_and_doubt(const cache::Key& key) {
   if (cache::Entry* entry = cache_.peek(key)) cache_.drop(*entry, cache::Gone::watch);
+  if (cache::Entry* kept = kept_.peek(key)) kept_.drop(*kept, cache::Gone::watch);
   if (Fetch* fetch = under_way(key)) fetch->doubt();
 }
 

@@ -7,6 +7,7 @@
 namespace uringd::disk {
 namespace {
 
+constexpr uint32_t most_unasked = 16;  // reads a turn that are tried without knowing
 // How long a client may hold a piece while others wait for memory: the more wait, the shorter.
 constexpr uint64_t patience_ms(uint32_t waiting) { return std::max<uint64_t>(200 / (1 + waiting / 8), 10); }
 
@@ -53,6 +54,29 @@ void Disk::give_place(Fetch& fetch) {
 
 // --- the kernel's threads ---
 
+// Asking (cachestat) costs 1 us, a sixteenth of a miss. A read that was cold after all begins its read-ahead inside the
+// ring's call, which the device's queue has room for sixteen times.
+bool Disk::probably_cached(int file, uint64_t first, size_t bytes) {
+  constexpr uint64_t suspicious_ms = 1000;
+  if (clock_.monotonic_ms - cold_ms_ >= suspicious_ms && unasked_ < most_unasked) {
+    ++unasked_;
+    return true;
+  }
+  return by_evidence_cached(file, first, bytes);
+}
+
+// Where the kernel does not tell, trying is the only way, as long as there are threads for those that were cold.
+bool Disk::by_evidence_cached(int file, uint64_t first, size_t bytes) {
+  switch (ring_.in_page_cache(file, first, bytes)) {
+    case uring::Cached::yes: return true;
+    case uring::Cached::no: return false;
+    case uring::Cached::unknown: break;
+  }
+  if (threads_[static_cast<size_t>(Work::read)] >= options_.kernel_threads || unasked_ >= most_unasked) return false;
+  ++unasked_;
+  return true;
+}
+
 bool Disk::take_thread(uint32_t site, Work work) {
   const auto kind = static_cast<size_t>(work);
   if (threads_[kind] >= options_.kernel_threads || uses_[site].threads[kind] >= thread_limit_) return false;
@@ -71,11 +95,32 @@ void Disk::give_thread(uint32_t site, Work work) {
     Use& use = uses_[(site + step) % uses_.size()];
     if (use.threads[kind] >= thread_limit_) continue;
     Use::Line& line = use.lines[kind];
-    Fetch* next = line.looks.pop_front();
-    if (!next) next = line.fetches.pop_front();
+    const bool may_close = work == Work::open && !use.closing.empty();
+    const auto close_one = [&] {
+      const int descriptor = use.closing.back();
+      use.closing.pop_back();
+      --closing_;  // close() counts it anew
+      close(descriptor, static_cast<uint32_t>(&use - uses_.data()), true);
+    };
+    constexpr size_t most_closing = 4;  // before who opens waits for who closes: descriptors must not pile up
+    if (may_close && use.closing.size() > most_closing) return close_one();
+    constexpr uint32_t for_streams = 4;  // one grant of so many goes to a download first: small files never end
+    Stream* stream = ++line.granted % for_streams == 0 ? line.streams.pop_front() : nullptr;
+    Fetch* next = stream ? nullptr : line.looks.pop_front();
+    if (!stream && !next) next = line.fetches.pop_front();
     if (next) return next->on_thread();
-    if (Stream* stream = line.streams.pop_front()) return stream->on_thread();
+    if (!stream) stream = line.streams.pop_front();
+    if (stream) return stream->on_thread();
+    if (may_close) return close_one();
   }
+}
+
+// A slow close takes a kernel thread, and would keep it from all others for as long as a file system's server is dead.
+void Disk::close(int descriptor, uint32_t site, bool slow) {
+  if (!slow) return ring_.close_file(descriptor);
+  ++closing_;
+  if (!take_thread(site, Work::open)) return uses_[site].closing.push_back(descriptor);
+  ring_.close_file(descriptor, {.kind = uring::Kind::closing, .slot = site, .generation = ++closes_ & 0xffffff});
 }
 
 // --- streams ---

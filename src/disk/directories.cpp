@@ -48,11 +48,18 @@ void Directories::leave(uint32_t site, std::string_view path, uint64_t now_ms) {
   if (++empty_count_ > most_empty) forget(*empty_.front());
 }
 
-void Directories::watch(uint32_t site, std::string_view path) {
+bool Directories::watched(uint32_t site, std::string_view path, uint64_t now_ms) const {
+  constexpr uint64_t takes_ms = 500;
+  const auto found = directories_.find(hash_of(site, path));
+  return found != directories_.end() && found->second.asked && now_ms - found->second.asked_ms >= takes_ms;
+}
+
+void Directories::watch(uint32_t site, std::string_view path, uint64_t now_ms) {
   if (!helper_) return;
   const auto found = directories_.find(hash_of(site, path));
   if (found == directories_.end() || found->second.asked) return;
   found->second.asked = helper_->watch(site, path);
+  found->second.asked_ms = now_ms;
 }
 
 void Directories::sweep(uint64_t now_ms) {

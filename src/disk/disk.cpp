@@ -13,6 +13,9 @@ namespace {
 constexpr uint32_t stream_limit = 1U << 16;  // one per connection at most
 constexpr uint32_t fewest_looks = 4;
 constexpr uint64_t for_ever_ms = UINT64_MAX;
+constexpr size_t kept_charge_bytes = size_t{16} * 2048;  // so that their count is what bounds them
+constexpr uint64_t kept_idle_ms = 10'000;  // a deleted file takes its disk space for as long as it is open
+constexpr uint64_t kept_sweep_ms = 250;
 
 }  // namespace
 
@@ -27,14 +30,22 @@ Disk::Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Cl
       types_(types),
       helper_(helper),
       options_(options),
-      place_limit_(sites.count() > 1 ? std::max(options.queue_size / 2, 1U) : options.queue_size),
-      thread_limit_(sites.count() > 1 ? std::max(options.kernel_threads / 2, 1U) : options.kernel_threads),
+      place_limit_(options.queue_size),
+      thread_limit_(options.kernel_threads),
       look_limit_(std::max(options.queue_size / 8, fewest_looks)),
       fetches_(options.queue_size + look_limit_ + 1),  // one may be waking its waiters, its place given back already
       streams_(stream_limit),
       uses_(sites.count()),
+      kept_({.capacity_bytes = options.kept_descriptors * kept_charge_bytes,
+             .file_limit = options.kept_descriptors,
+             .entry_bytes = kept_charge_bytes}),
       directories_(helper, options.hash_seed) {
   cache_.set_observer(this);
+  if (sites.count() > 1) {
+    place_limit_ = std::max(options.queue_size / 2, 1U);
+    thread_limit_ = std::max(options.kernel_threads / 2, 1U);
+  }
+  was_cold();  // nothing is known yet
 }
 
 Disk::~Disk() {
@@ -50,7 +61,8 @@ uint64_t Disk::lasting_ms(const cache::Entry& entry) const {
   const bool missing =
       entry.kind() == cache::Kind::names || (entry.kind() == cache::Kind::verdict && entry.status() == 404);
   if (!missing) return options_.stale_after_ms;
-  return options_.missing_ttl_ms == 0 ? for_ever_ms : options_.missing_ttl_ms;
+  if (options_.missing_ttl_ms > 0) return options_.missing_ttl_ms;
+  return entry.settled() ? for_ever_ms : options_.stale_after_ms;
 }
 
 Found Disk::find(const cache::Key& key) {
@@ -178,6 +190,10 @@ void Disk::start_preloads() {
 
 void Disk::on_completion(const uring::Completion& completion) {
   const uring::Tag tag = completion.tag;
+  if (tag.kind == uring::Kind::closing) {
+    --closing_;
+    return give_thread(tag.slot, Work::open);
+  }
   if (tag.kind == uring::Kind::fetch) {
     Fetch* fetch = fetches_.find(tag.slot, tag.generation);
     CHECK(fetch);
@@ -189,6 +205,7 @@ void Disk::on_completion(const uring::Completion& completion) {
 }
 
 void Disk::on_tick() {
+  unasked_ = 0;
   while (Fetch* fetch = looks_.front()) {
     if (clock_.monotonic_ms - fetch->started_ms_ < Fetch::patience_ms) break;
     fetch->overdue();
@@ -205,7 +222,14 @@ uint64_t Disk::next_ms() {
     break;
   }
   if (options_.idle_after_ms > 0 && cache_.count() > 0) due_ms = std::min(due_ms, swept_ms_ + sweep_every_ms());
+  if (kept_.count() > 0) due_ms = std::min(due_ms, kept_swept_ms_ + kept_sweep_ms);
   return due_ms;
+}
+
+// Only where the cache is full: the next to ask for a file whose bytes had to go shall find it open.
+bool Disk::keeps_descriptors() const {
+  const size_t full_bytes = cache_.bound_bytes(cache::Kind::content) / 8 * 7;
+  return !gone_ && options_.kept_descriptors > 0 && cache_.bytes(cache::Kind::content) >= full_bytes;
 }
 
 // The whole table is looked through four times per idle_after, a slice at a time.
@@ -216,6 +240,10 @@ uint64_t Disk::sweep_every_ms() const {
 
 void Disk::sweep() {
   directories_.sweep(clock_.monotonic_ms);
+  if (kept_.count() > 0 && clock_.monotonic_ms - kept_swept_ms_ >= kept_sweep_ms) {
+    kept_swept_ms_ = clock_.monotonic_ms;
+    kept_.sweep(clock_.monotonic_ms, kept_idle_ms, sweep_buckets);
+  }
   if (options_.idle_after_ms == 0 || clock_.monotonic_ms - swept_ms_ < sweep_every_ms()) return;
   swept_ms_ = clock_.monotonic_ms;
   cache_.sweep(clock_.monotonic_ms, options_.idle_after_ms, sweep_buckets);
@@ -225,6 +253,7 @@ void Disk::let_go() {
   if (std::exchange(gone_, true)) return;
   preloads_.clear();
   cache_.clear();
+  kept_.clear();
 }
 
 // Directories of what is held are watched. A verdict's directory too, but a flood of random ones must not keep the
@@ -236,7 +265,7 @@ void Disk::watch(const cache::Entry& entry) {
     verdict_watched_ms_ = clock_.monotonic_ms;
   }
   const cache::Key key = entry.key();
-  directories_.watch(key.site, directory_of(key.path));
+  directories_.watch(key.site, directory_of(key.path), clock_.monotonic_ms);
 }
 
 void Disk::on_linked(const cache::Entry& entry) {

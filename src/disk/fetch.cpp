@@ -54,7 +54,46 @@ void Fetch::become(State state) {
 
 // --- opening ---
 
-void Fetch::start() { begin_tree(*state_of_site_->root); }
+void Fetch::start() {
+  if (!borrow()) begin_tree(*state_of_site_->root);
+}
+
+// The file may be open yet, since its path was last looked at: its bytes are read without another open.
+bool Fetch::borrow() {
+  if (lists() || known_ || attempts_ > 0) return false;
+  cache::Entry* kept = disk_.kept_.find(key(), disk_.clock_.monotonic_ms);
+  if (!kept || kept->generation() != generation()) return false;
+  if (disk_.clock_.monotonic_ms - kept->looked_at_ms() > disk_.options_.stale_after_ms) return false;
+  const OpenFileRef& file = static_cast<const KeptFile*>(kept->payload())->file;
+  if (!disk_.cache_.has_room(file->attributes().size_bytes)) return false;
+  entry_ = disk_.cache_.make(key(), file->attributes().size_bytes);
+  if (!entry_) return false;
+  borrowed_ = file;
+  looked_ms_ = kept->looked_at_ms();
+  descriptor_ = file->descriptor();
+  before_ = file->attributes();
+  root_ = state_of_site_->root.get();
+  path_[key_bytes_] = '\0';
+  ++disk_.counters_.borrowed;
+  become(State::reading);
+  begin_read();
+  return true;
+}
+
+// For who asks next, once the cache has had to let the bytes go.
+void Fetch::keep_descriptor() {
+  if (borrowed_ || doubtful_ || foreign() || before_.size_bytes == 0 || !disk_.keeps_descriptors()) return;
+  const OpenFile::Place place{.site = site_};
+  auto* opened =
+      new (std::nothrow) OpenFile(disk_.ring_, descriptor_, before_, entry_->facts().content_type, place, &disk_);
+  if (!opened) return;
+  descriptor_ = -1;
+  auto kept = disk_.kept_.make_holder(key(), cache::Kind::file, std::make_unique<KeptFile>(OpenFileRef(opened)),
+                                      kept_file_bytes);
+  if (!kept) return;
+  kept->looked(disk_.clock_.monotonic_ms, generation(), {});
+  disk_.kept_.insert(kept, disk_.clock_.monotonic_ms);
+}
 
 void Fetch::begin_tree(const Root& root) {
   root_ = &root;
@@ -135,6 +174,7 @@ void Fetch::on_open(int result) {
   descriptor_ = result;
   const auto attributes = disk_.ring_.attributes_of(descriptor_);
   if (!attributes) return fail(attributes.error());
+  before_ = *attributes;
   switch (attributes->type) {
     case uring::FileType::regular: return on_regular(*attributes);
     case uring::FileType::other: return settle_verdict(403);  // a FIFO, a device: opened without waiting, never read
@@ -163,7 +203,6 @@ bool Fetch::same_as_known(const uring::Attributes& attributes) const {
 }
 
 void Fetch::on_regular(const uring::Attributes& attributes) {
-  before_ = attributes;
   if (lists() || (directory_asked_ && last_candidate())) return settle_or_ask_previous(404);  // "/file/" is no file
   const bool small = attributes.size_bytes <= disk_.options_.max_cached_file_bytes;
   const bool readable = attributes.size_bytes == 0 || (small && disk_.cache_.has_room(attributes.size_bytes));
@@ -177,8 +216,8 @@ void Fetch::on_regular(const uring::Attributes& attributes) {
 void Fetch::keep_open(const uring::Attributes& attributes) {
   const bool unchanging = attributes.immutable || (root_->read_only && attributes.device == root_->device);
   const OpenFile::Place place{.site = site_, .unchanging = unchanging, .foreign = foreign()};
-  auto* opened =
-      new (std::nothrow) OpenFile(disk_.ring_, descriptor_, attributes, disk_.types_.of(path_.data()).value, place);
+  auto* opened = new (std::nothrow)
+      OpenFile(disk_.ring_, descriptor_, attributes, disk_.types_.of(path_.data()).value, place, &disk_);
   if (!opened) return settle({.status = 503});
   descriptor_ = -1;  // the file's now
   OpenFileRef file(opened);
@@ -211,6 +250,11 @@ void Fetch::settle_known() {
   ++disk_.counters_.unchanged;
   known_->looked(disk_.clock_.monotonic_ms, generation(), known_->stamp());
   disk_.watch(*known_);
+  // Found missing again since its directory's watch stands: whatever happens from now on will be told.
+  if (known_->kind() == cache::Kind::verdict &&
+      disk_.directories_.watched(site_, directory_of(key().path), disk_.clock_.monotonic_ms)) {
+    known_->settle();
+  }
   settle({.status = 200, .entry = known_, .unchanged = true, .opened_ns = opened_ns_});
 }
 
@@ -255,7 +299,11 @@ void Fetch::insert(const cache::EntryRef& entry) {
 }
 
 void Fetch::close() {
-  if (descriptor_ >= 0) disk_.ring_.close_file(std::exchange(descriptor_, -1));
+  if (borrowed_) {
+    borrowed_.reset();
+    descriptor_ = -1;
+  }
+  if (descriptor_ >= 0) disk_.close(std::exchange(descriptor_, -1), site_, foreign());
 }
 
 // Old, but of this release: better than nothing while the disk does not answer.
@@ -271,8 +319,9 @@ void Fetch::doubt() {
 
 void Fetch::overdue() {
   static_cast<Link<Fetch, Looking>*>(this)->unlink();
-  if (!known_believable()) return;
-  known_->set_look(cache::Entry::Look::overdue);
+  // Doubtful, for there was a new generation: others have begun to look anew, its own waiters are waiting still.
+  if (!known_ || !known_->in_cache() || known_->generation() < disk_.sites_.state(site_).release) return;
+  if (known_believable()) known_->set_look(cache::Entry::Look::overdue);
   const Outcome outcome{.status = 200, .entry = known_, .stale = true};
   List<Waiter> waiting;  // who asks again from within finds the entry, not this fetch
   while (Waiter* waiter = waiters_.pop_front()) waiting.push_back(*waiter);

@@ -25,12 +25,21 @@ bool racily_young(const uring::Attributes& attributes, int64_t wall_ns) {
 
 void Fetch::read() {
   become(State::reading);
-  read_began_wall_ns_ = disk_.clock_.wall_ns;
-  read_bytes_ = 0;
+  looked_ms_ = disk_.clock_.monotonic_ms;
   entry_ = disk_.cache_.make(key(), before_.size_bytes);
   if (!entry_) return settle({.status = 503});
+  begin_read();
+}
+
+void Fetch::begin_read() {
+  read_began_wall_ns_ = disk_.clock_.wall_ns;
+  read_bytes_ = 0;
   if (before_.size_bytes == 0) return look_again();
-  submit_read(uring::Walk::cached);
+  const bool cached = foreign() ? disk_.by_evidence_cached(descriptor_, 0, before_.size_bytes)
+                                : disk_.probably_cached(descriptor_, 0, before_.size_bytes);
+  if (cached) return submit_read(uring::Walk::cached);
+  disk_.was_cold();
+  with_thread();
 }
 
 void Fetch::submit_read(uring::Walk walk) {
@@ -41,8 +50,14 @@ void Fetch::submit_read(uring::Walk walk) {
 
 void Fetch::on_read(int result) {
   CHECK(state_ == State::reading);
-  if (walk_ == uring::Walk::cached && (result == -EAGAIN || result == -EOPNOTSUPP)) return with_thread();
-  if (result == -EINTR || result == -EAGAIN) return submit_read(walk_);
+  if (walk_ == uring::Walk::cached && (result == -EAGAIN || result == -EOPNOTSUPP)) {
+    disk_.was_cold();
+    return with_thread();
+  }
+  if (result == -EINTR || result == -EAGAIN) {
+    constexpr uint8_t most_interruptions = 100;  // a disk that says nothing else
+    return ++interruptions_ < most_interruptions ? submit_read(walk_) : fail(-result);
+  }
   if (result < 0) return fail(-result);
   const size_t wanted = before_.size_bytes - read_bytes_;
   CHECK(static_cast<size_t>(result) <= wanted);
@@ -74,17 +89,18 @@ void Fetch::publish() {
   if (!after || *after != before_) return try_again();
   const int64_t now_s = disk_.clock_.wall_s;
   const cache::EntryFacts facts{
-      .content_type = disk_.types_.of(path_.data()).value,
+      .content_type = borrowed_ ? borrowed_->content_type() : disk_.types_.of(path_.data()).value,
       .modified_s = before_.modified_s,
       .has_modified = before_.modified_s > 1 && before_.modified_s <= now_s,
   };
   if (!entry_->seal(facts, now_s)) return settle({.status = 500});
-  entry_->looked(disk_.clock_.monotonic_ms, generation(), stamp_of(before_));
+  entry_->looked(looked_ms_, generation(), stamp_of(before_));
   if (racily_young(before_, read_began_wall_ns_)) {
     ++disk_.counters_.not_kept;
   } else {
     insert(entry_);
     ++disk_.counters_.published;
+    keep_descriptor();
   }
   settle({.status = 200, .entry = entry_, .opened_ns = opened_ns_, .read_ns = disk_.clock_.monotonic_ns});
 }
@@ -93,6 +109,9 @@ void Fetch::publish() {
 // back.
 void Fetch::try_again() {
   ++disk_.counters_.moved;
+  if (borrowed_) {
+    if (cache::Entry* kept = disk_.kept_.peek(key())) disk_.kept_.drop(*kept, cache::Gone::changed);
+  }
   close();
   entry_.reset();
   give_thread();
@@ -103,7 +122,6 @@ void Fetch::try_again() {
 // --- listing ---
 
 void Fetch::list(const uring::Attributes& attributes) {
-  before_ = attributes;
   read_began_wall_ns_ = disk_.clock_.wall_ns;
   if (same_as_known(attributes)) return settle_known();
   const bool own = !root_->remote && attributes.device == root_->device;
@@ -129,6 +147,10 @@ void Fetch::on_listed(std::unique_ptr<Names> names) {
   if (!entry_) return settle({.status = 503});
   entry_->looked(disk_.clock_.monotonic_ms, generation(), stamp_of(before_));
   insert(entry_);
+  if (!entry_->in_cache()) {  // larger than what lists may take
+    const uint64_t directory = disk_.key_of(site_, directory_of(key().path)).hash;
+    disk_.missing_.decline(directory, disk_.clock_.monotonic_ms, Missing::declined_ms);
+  }
   ++disk_.counters_.listings;
   settle({.status = 200});
 }

@@ -86,6 +86,34 @@ bool find_mount(std::string_view mountinfo, uint64_t mount, FileSystem& found) {
   return false;
 }
 
+// "/a\\040b" in mountinfo is "/a b".
+bool remote_mount_at(std::string_view mountinfo, std::string_view path) {
+  bool remote = true;
+  while (!mountinfo.empty()) {
+    const size_t end = mountinfo.find('\n');
+    std::string_view line = mountinfo.substr(0, end);
+    mountinfo.remove_prefix(end == std::string_view::npos ? mountinfo.size() : end + 1);
+    const size_t dash = line.find(" - ");
+    if (dash == std::string_view::npos) continue;
+    std::string_view before = line.substr(0, dash);
+    for (int field = 0; field < 4; ++field) next_word(before);
+    const std::string_view escaped = next_word(before);
+    std::string point;
+    for (size_t at = 0; at < escaped.size(); ++at) {
+      int value = 0;
+      const bool octal = escaped[at] == '\\' && at + 3 < escaped.size() &&
+                         std::from_chars(escaped.data() + at + 1, escaped.data() + at + 4, value, 8).ec == std::errc{};
+      point += octal ? static_cast<char>(value) : escaped[at];
+      if (octal) at += 3;
+    }
+    std::string_view after = line.substr(dash + 3);
+    if (point == path) remote = is_remote(next_word(after));  // of several there the last is on top
+  }
+  return remote;
+}
+
+bool remote_mount_at(std::string_view path) { return remote_mount_at(read_whole("/proc/self/mountinfo"), path); }
+
 uint64_t mount_of(int file) {
   struct statx found{};
   if (statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &found) != 0) return 0;

@@ -18,6 +18,11 @@ struct FileSystem {
 uint64_t mount_of(int file);
 FileSystem file_system_of(int file);
 
+/// Whether what is mounted at `path` (absolute, no links in it) is remote; by mountinfo alone, so that nothing is asked
+/// of a server that may be dead. True where it does not say.
+bool remote_mount_at(std::string_view path);
+bool remote_mount_at(std::string_view mountinfo, std::string_view path);
+
 /// The same from a text like /proc/self/mountinfo; false: no line has that mount number.
 bool find_mount(std::string_view mountinfo, uint64_t mount, FileSystem& found);
 

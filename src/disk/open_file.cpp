@@ -8,12 +8,27 @@
 namespace uringd::disk {
 
 OpenFile::OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes,
-                   std::string_view content_type, const Place& place)
-    : ring_(ring), descriptor_(descriptor), attributes_(attributes), content_type_(content_type), place_(place) {
+                   std::string_view content_type, const Place& place, FileCloser* closer)
+    : ring_(ring),
+      descriptor_(descriptor),
+      attributes_(attributes),
+      content_type_(content_type),
+      place_(place),
+      closer_(closer) {
   const uint64_t facts[] = {attributes.size_bytes,  static_cast<uint64_t>(attributes.modified_s),
                             attributes.modified_ns, static_cast<uint64_t>(attributes.changed_s),
                             attributes.changed_ns,  attributes.inode};
   cache::write_etag({reinterpret_cast<const char*>(facts), sizeof facts}, etag_);
+}
+
+OpenFile::~OpenFile() {
+  if (closer_) {
+    // The last close of a removed file frees its blocks: 300 ms for 1 GiB (measured).
+    constexpr uint64_t slow_to_free_bytes = uint64_t{4} << 20;
+    closer_->close(descriptor_, place_.site, place_.foreign || attributes_.size_bytes >= slow_to_free_bytes);
+  } else {
+    ring_.close_file(descriptor_);
+  }
 }
 
 // A look at every page costs a quarter of what sending them does; pages that were there a moment ago and are in use are

@@ -7,6 +7,7 @@
 
 #include "uringd/base/check.hpp"
 #include "uringd/disk/disk.hpp"
+#include "uringd/disk/failure.hpp"
 
 namespace uringd::disk {
 
@@ -19,7 +20,7 @@ void Stream::become(State state) {
   constexpr auto bit = [](State from) { return 1U << static_cast<unsigned>(from); };
   constexpr unsigned legal[] = {
       /* idle        */ ~bit(State::idle),
-      /* in_line     */ bit(State::idle) | bit(State::referring),
+      /* in_line     */ bit(State::idle) | bit(State::referring) | bit(State::reading),
       /* reading     */ bit(State::in_line) | bit(State::idle),
       /* ready       */ bit(State::reading) | bit(State::idle),
       /* with_client */ bit(State::ready),
@@ -35,17 +36,20 @@ uring::Tag Stream::tag(Step step) const {
           disk_.streams_.generation_of(*this)};
 }
 
+// What it does may end with its client's leaving: it stays until the completion is dealt with.
 void Stream::on_completion(const uring::Completion& completion) {
   CHECK(lent_ > 0);
-  --lent_;
   switch (static_cast<Step>(completion.tag.step)) {
     case Step::read_even:
-    case Step::read_odd: return on_read(pieces_[completion.tag.step], completion.result);
-    case Step::install: return on_installed(completion.result);
-    case Step::poll: return on_writable();
-    case Step::cancel: return free_unless_lent();
-    case Step::look: return on_looked(completion.result);
+    case Step::read_odd: on_read(pieces_[completion.tag.step], completion.result); break;
+    case Step::install: on_installed(completion.result); break;
+    case Step::poll: on_writable(); break;
+    case Step::cancel: break;
+    case Step::look: on_looked(completion.result); break;
   }
+  CHECK(lent_ > 0);
+  --lent_;
+  free_unless_lent();
 }
 
 void Stream::next() {
@@ -79,41 +83,47 @@ void Stream::leave_line() {
   --disk_.in_line_;
 }
 
+// What is not in memory needs a kernel thread before it needs a buffer: who waits for one holds up nobody and nothing.
 bool Stream::try_read() {
   CHECK(state_ == State::in_line);
+  if (!granted_ && (cold_ || !probably_cached(position_))) {
+    if (!disk_.take_thread(file_->site(), Work::read)) {
+      leave_line();
+      disk_.line_for(file_->site(), Work::read).streams.push_back(*this);
+      return true;
+    }
+    granted_ = true;
+  }
   if (!begin_read(piece(), position_)) return false;
   leave_line();
   become(State::reading);
   return true;
 }
 
-// Its bytes are not in memory. One thread a stream: the piece that is waited for goes before the one ahead.
-void Stream::with_thread(Piece& piece) {
-  piece.cold = true;
-  if (has_thread_ || Link<Stream, WaitingForThread>::linked()) return;
-  if (!disk_.take_thread(file_->site(), Work::read)) {
-    return disk_.line_for(file_->site(), Work::read).streams.push_back(*this);
-  }
-  has_thread_ = true;
-  piece.cold = false;
-  ++disk_.counters_.cold_reads;
-  submit_read(piece, uring::Walk::in_thread);
+bool Stream::probably_cached(uint64_t first) {
+  const size_t wanted = std::min<uint64_t>(disk_.options_.stream_piece_bytes, end_ - first);
+  return disk_.by_evidence_cached(file_->descriptor(), first, wanted);
 }
 
 void Stream::on_thread() {
-  CHECK(piece().cold || other().cold);
-  with_thread(piece().cold ? piece() : other());
+  if (wants_look_) return look();
+  CHECK(state_ == State::in_line && !granted_);
+  CHECK(disk_.take_thread(file_->site(), Work::read));
+  granted_ = true;
+  disk_.line_.push_front(*this);
+  ++disk_.in_line_;
+  disk_.serve_streams();
 }
 
-void Stream::give_thread() {
-  if (!std::exchange(has_thread_, false)) return;
-  disk_.give_thread(file_->site(), Work::read);
+void Stream::give_grant() {
+  if (std::exchange(granted_, false)) disk_.give_thread(file_->site(), Work::read);
 }
 
+// With the thread that was granted, if one was.
 bool Stream::begin_read(Piece& piece, uint64_t first) {
   CHECK(piece.memory.empty());
   const size_t wanted = std::min<uint64_t>(disk_.options_.stream_piece_bytes, end_ - first);
-  if (!disk_.may_read(wanted)) return false;
+  if (!granted_ && !disk_.may_read(wanted)) return false;
   const std::span<char> memory = disk_.memory_.lease(wanted);
   if (memory.empty()) return false;
   if (!disk_.take_place()) {
@@ -124,62 +134,72 @@ bool Stream::begin_read(Piece& piece, uint64_t first) {
            .first = first,
            .wanted = std::min<uint64_t>(memory.size(), end_ - first),
            .begun_turn = disk_.turns_,
+           .walk = granted_ ? uring::Walk::in_thread : uring::Walk::cached,
            .reading = true};
-  disk_.reading_bytes_ += piece.wanted;
+  if (std::exchange(granted_, false)) {
+    ++disk_.counters_.cold_reads;
+  } else {
+    disk_.reading_bytes_ += piece.wanted;
+  }
+  cold_ = false;
   disk_.spent_bytes_ += piece.wanted;
-  submit_read(piece, uring::Walk::cached);
+  submit_read(piece);
   return true;
 }
 
-void Stream::submit_read(Piece& piece, uring::Walk walk) {
+void Stream::submit_read(Piece& piece) {
   CHECK(!piece.lent);
-  piece.walk = walk;
   piece.lent = true;
   ++lent_;
   disk_.ring_.read(file_->descriptor(), piece.memory.subspan(piece.filled, piece.wanted - piece.filled),
-                   piece.first + piece.filled, walk, tag(&piece == pieces_.data() ? Step::read_even : Step::read_odd));
+                   piece.first + piece.filled, piece.walk,
+                   tag(&piece == pieces_.data() ? Step::read_even : Step::read_odd));
 }
 
 void Stream::on_read(Piece& piece, int result) {
   CHECK(piece.lent);
   piece.lent = false;
-  const bool in_thread = piece.walk == uring::Walk::in_thread;
-  if (in_thread) give_thread();
   const bool wanted = client_ && !piece.unwanted;
-  const bool cold = !in_thread && (result == -EAGAIN || result == -EOPNOTSUPP);
-  const bool interrupted = result == -EINTR || result == -EAGAIN;
+  const bool cached = piece.walk == uring::Walk::cached;
+  const bool cold = cached && (result == -EAGAIN || result == -EOPNOTSUPP);
+  constexpr uint8_t most_interruptions = 100;  // a disk that says nothing else
+  const bool interrupted = (result == -EINTR || result == -EAGAIN) && ++piece.interruptions < most_interruptions;
   const bool failed = result <= 0 && !interrupted && !cold;  // an error, or the file ends before it should
   if (wanted && result < 0 && failed) disk_.warn("a download", -result);
   if (result > 0) piece.filled += static_cast<size_t>(result);
   CHECK(piece.filled <= piece.wanted);
-  if (wanted && !failed && piece.filled < piece.wanted) {
-    if (cold || in_thread) return with_thread(piece);
-    return submit_read(piece, uring::Walk::cached);
-  }
+  if (wanted && !failed && !cold && piece.filled < piece.wanted) return submit_read(piece);
+  if (cold) disk_.was_cold();
   slow_ = disk_.was_slow(piece.begun_turn);
   end_read(piece);
-  if (!wanted) release(piece);
-  if (client_ && (this->piece().cold || other().cold) && !Link<Stream, WaitingForThread>::linked() && !has_thread_) {
-    on_thread();  // its other piece waited for this one's thread
+  if (!wanted) {
+    release(piece);
+    return free_unless_lent();
   }
-  if (!wanted) return free_unless_lent();
   if (state_ == State::reading && &piece == &this->piece()) {
-    if (failed) return fail();
-    become(State::ready);
-    become_due();
-  } else if (failed) {
-    drop_read_ahead();  // next() meets the same and says so
+    if (failed) return fail(result < 0 ? classify(-result).status : 503);
+    if (piece.filled > 0) {  // a part that was in memory is a piece too
+      become(State::ready);
+      become_due();
+    } else {
+      release(piece);
+      cold_ = true;
+      line_up();
+    }
+  } else if (failed || piece.filled == 0) {
+    drop_read_ahead();  // next() meets the same and says so, or asks for a thread
   }
   disk_.serve_streams();
 }
 
-// Its read is over, or is not going to happen.
 void Stream::end_read(Piece& piece) {
   CHECK(piece.reading && !piece.lent);
-  piece.reading = piece.cold = false;
-  const bool waits = this->piece().cold || other().cold;
-  if (Link<Stream, WaitingForThread>::linked() && !waits) static_cast<Link<Stream, WaitingForThread>*>(this)->unlink();
-  disk_.reading_bytes_ -= piece.wanted;
+  piece.reading = false;
+  if (piece.walk == uring::Walk::in_thread) {
+    disk_.give_thread(file_->site(), Work::read);
+  } else {
+    disk_.reading_bytes_ -= piece.wanted;
+  }
   disk_.give_place();
 }
 
@@ -202,7 +222,11 @@ void Stream::hand_over() {
 void Stream::read_ahead() {
   const uint64_t first = piece().first + piece().filled;
   if (file_->foreign() || first == end_ || !other().memory.empty() || !disk_.may_read_ahead()) return;
-  if (!begin_read(other(), first)) return;
+  if (!probably_cached(first)) {
+    if (!disk_.take_thread(file_->site(), Work::read)) return;
+    granted_ = true;
+  }
+  if (!begin_read(other(), first)) return give_grant();
   disk_.ahead_.push_back(*this);
   ++disk_.counters_.read_ahead;
 }
@@ -219,7 +243,7 @@ void Stream::let_go(Piece& piece) {
     piece.unwanted = true;
     return;
   }
-  if (piece.reading) end_read(piece);
+  CHECK(!piece.reading);  // who reads has lent it
   release(piece);
 }
 
@@ -267,11 +291,14 @@ void Stream::act() {
 
 // The stream is due again when the file system has answered.
 void Stream::look() {
+  wants_look_ = !disk_.take_thread(file_->site(), Work::open);
+  if (wants_look_) return disk_.line_for(file_->site(), Work::open).streams.push_back(*this);
   ++lent_;
   disk_.ring_.look(file_->descriptor(), status_, tag(Step::look));
 }
 
 void Stream::on_looked(int result) {
+  disk_.give_thread(file_->site(), Work::open);
   if (!client_) return free_unless_lent();
   if (result < 0 || !file_->held_still(uring::Ring::attributes_from(status_))) return fail();
   looked_ = true;
@@ -279,73 +306,11 @@ void Stream::on_looked(int result) {
   disk_.serve_streams();
 }
 
-void Stream::fail() {
+void Stream::fail(int status) {
   become(State::idle);
   if (!piece().memory.empty()) release(piece());
   ++disk_.counters_.stream_failures;
-  client_->on_stream_failed();
-}
-
-// --- by reference ---
-
-void Stream::install(uring::Direct socket) {
-  by_reference_ = true;
-  direct_ = socket;
-  ++lent_;
-  disk_.ring_.install(socket, tag(Step::install));
-}
-
-void Stream::on_installed(int result) {
-  if (result >= 0 && (!client_ || !disk_.transfer().prepare(result))) {
-    disk_.ring_.close_file(result);
-    result = -EBADF;
-  }
-  if (!client_) return free_unless_lent();
-  if (result >= 0) {
-    socket_ = result;
-    if (state_ == State::referring) become_due();
-  } else {
-    by_reference_ = false;
-    if (state_ == State::referring) line_up();
-  }
-  disk_.serve_streams();
-}
-
-void Stream::refer() {
-  const uint64_t until = std::min<uint64_t>(end_, (position_ / OpenFile::stretch_bytes + 1) * OpenFile::stretch_bytes);
-  const auto wanted = static_cast<size_t>(until - position_);
-  if (!file_->resident(disk_.transfer(), position_, wanted, disk_.clock_.monotonic_ms)) {
-    line_up();
-    return client_->on_reading();
-  }
-  if (until == end_) {
-    if (file_->foreign() && !looked_) return look();
-    if (!file_->held_still()) return fail();
-  }
-  const Transferred sent = disk_.transfer().send(file_->descriptor(), position_, wanted, socket_);
-  position_ += sent.bytes;
-  disk_.spent_bytes_ += sent.bytes;
-  disk_.counters_.referred_bytes += sent.bytes;
-  if (sent.end == Transferred::End::broken) return fail();
-  if (finished()) {
-    become(State::idle);
-  } else if (sent.bytes < wanted) {
-    become(State::blocked);
-    poll_lent_ = true;
-    ++lent_;
-    disk_.ring_.poll_writable(direct_, tag(Step::poll));
-  } else {
-    become_due();
-  }
-  client_->on_referred(sent.bytes);  // *this may be gone
-}
-
-void Stream::on_writable() {
-  poll_lent_ = false;
-  if (!client_) return free_unless_lent();
-  become(State::referring);
-  become_due();
-  disk_.serve_streams();
+  client_->on_stream_failed(status);
 }
 
 // --- the end ---
@@ -354,7 +319,12 @@ void Stream::abandon() {
   CHECK(client_);
   client_ = nullptr;
   if (Link<Stream, Due>::linked()) static_cast<Link<Stream, Due>*>(this)->unlink();
-  if (state_ == State::in_line) leave_line();
+  if (Link<Stream, WaitingForThread>::linked()) {
+    static_cast<Link<Stream, WaitingForThread>*>(this)->unlink();
+  } else if (state_ == State::in_line) {
+    leave_line();
+  }
+  give_grant();
   if (state_ == State::with_client) static_cast<Link<Stream, WithClient>*>(this)->unlink();
   if (state_ != State::idle) become(State::idle);
   drop_read_ahead();

@@ -4,38 +4,22 @@
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "uringd/uring/page_cache.hpp"
+
 namespace uringd::disk {
 namespace {
 
-constexpr long cachestat_number = 451;                      // on every architecture; older headers do not know it
 constexpr uint64_t arrives_together = uint64_t{128} << 10;  // the kernel's usual read-ahead
-
-struct CacheRange {
-  uint64_t offset, length;
-};
-struct CacheCounts {
-  uint64_t cached, dirty, writeback, evicted, recently_evicted;
-};
 
 bool has_arrived(int file, uint64_t offset) {
   char byte = 0;
   iovec into{&byte, 1};
   return preadv2(file, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
-}
-
-bool all_cached(int file, uint64_t offset, size_t bytes) {
-  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  CacheRange range{offset, bytes};
-  CacheCounts counts{};
-  if (syscall(cachestat_number, file, &range, &counts, 0) != 0) return false;
-  return counts.cached == (offset + bytes - 1) / page - offset / page + 1;
 }
 
 }  // namespace
@@ -48,7 +32,7 @@ bool KernelTransfer::prepare(int socket) {
 bool KernelTransfer::resident(int file, uint64_t offset, size_t bytes, bool ends_only) {
   const uint64_t last = offset + bytes - 1;
   if (!ends_only) {
-    if (!all_cached(file, offset, bytes)) return false;
+    if (uring::pages_cached(file, offset, bytes) != uring::Cached::yes) return false;
     for (uint64_t at = offset + arrives_together; at < last; at += arrives_together) {
       if (!has_arrived(file, at)) return false;
     }

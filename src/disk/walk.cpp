@@ -21,7 +21,7 @@ namespace {
 Fd open_below(int root, const std::string& path, uint64_t flags, uint64_t resolve) {
   open_how how{};
   how.flags = flags | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV | resolve;
   const char* relative = path.empty() ? "." : path.c_str() + 1;
   return Fd(static_cast<int>(syscall(SYS_openat2, root, relative, &how, sizeof how)));
 }
@@ -51,7 +51,7 @@ bool TreeWalk::step(std::vector<std::string>& found) {
     path_ = std::move(waiting_.back());
     waiting_.pop_back();
     // Links in its middle are as good as those that were skipped: it was a directory when it was seen.
-    directory_ = open_below(root_, path_, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+    directory_ = open_below(root_, path_, O_RDONLY | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     if (!directory_.open()) return true;
     names_ = std::make_unique<DirectoryNames>(directory_.number());
   }

@@ -245,7 +245,9 @@ void Watch::on_name(const Node& node, std::string_view name, uint32_t mask, Watc
     if (interest.kind == Kind::alias) {
       news.invalidated.push_back({interest.site, interest.path});
     } else if (of_name) {
-      add_once(interest.kind == Kind::root ? news.roots : news.moved, interest.site);
+      const bool attributes_only = (mask & IN_ALL_EVENTS) == IN_ATTRIB;  // touch, chmod: paths lead where they led
+      auto& what = interest.kind == Kind::root ? news.roots : attributes_only ? news.doubted : news.moved;
+      add_once(what, interest.site);
     }
   }
 }

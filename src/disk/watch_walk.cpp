@@ -1,10 +1,14 @@
 // A walk, component by component: claim the name, then open it (O_PATH, no link followed), then look what it is.
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
+#include <string>
 #include <utility>
 
 #include "directory_names.hpp"
@@ -18,6 +22,19 @@ std::string link_target(int link) {
   char target[PATH_MAX];
   const ssize_t bytes = readlinkat(link, "", target, sizeof target);
   return bytes > 0 ? std::string(target, static_cast<size_t>(bytes)) : std::string();
+}
+
+// Over the edge of a mount only where no server may be dead behind it: looking there at all would wait for it.
+Fd open_step(int directory, const std::string& name) {
+  open_how how{.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV};
+  Fd next(static_cast<int>(syscall(SYS_openat2, directory, name.c_str(), &how, sizeof how)));
+  if (next.open() || errno != EXDEV) return next;
+  char here[PATH_MAX];
+  const ssize_t bytes = readlink(("/proc/self/fd/" + std::to_string(directory)).c_str(), here, sizeof here);
+  if (bytes <= 0) return next;
+  const std::string path = std::string(here, static_cast<size_t>(bytes)) + (bytes > 1 ? "/" : "") + name;
+  if (remote_mount_at(path)) return next;
+  return Fd(openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
 
 }  // namespace
@@ -56,7 +73,7 @@ bool Watch::Walker::step(const std::string& name) {
   if (name == "..") return go_up();
   const bool last_of_alias = !alias_.empty() && components_.empty();
   claim(held_.is_root_path ? Kind::root : last_of_alias ? Kind::alias : Kind::component, name);
-  Fd next(openat(places_.back()->directory.number(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  Fd next = open_step(places_.back()->directory.number(), name);
   struct stat status{};
   if (!next.open() || fstat(next.number(), &status) != 0) return false;
   if (S_ISLNK(status.st_mode)) {

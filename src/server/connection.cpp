@@ -17,16 +17,13 @@ uint64_t in_ms(config::Duration duration) { return static_cast<uint64_t>(duratio
 
 }  // namespace
 
-Connection::Connection(Context& context, uring::Direct socket)
-    : context_(context), socket_(socket), input_(context.input_budget), output_(context.blocks) {
-  const config::Config::Limits& limits = context.snapshot.config().limits;
-  parser_.set_limits({static_cast<uint32_t>(limits.header_size_bytes), limits.body_size_bytes});
+Connection::Connection(Context& context, uring::Direct socket) : context_(context), socket_(socket) {
   context.connections.push_back(*this);
 }
 
 Connection::~Connection() {
   CHECK(lent_ == 0);
-  CHECK(!stream_);
+  CHECK(!talk_);
   static_cast<Link<Connection, InWorker>*>(this)->unlink();
 }
 
@@ -48,11 +45,32 @@ void Connection::become(State state) {
   state_ = state;
 }
 
+void Connection::begin_talk() {
+  const config::Config::Limits& limits = context_.snapshot.config().limits;
+  const http::RequestParser::Limits bounds{static_cast<uint32_t>(limits.header_size_bytes), limits.body_size_bytes};
+  talk_ = context_.talks.acquire(bounds, context_.input_budget, context_.blocks);
+  CHECK(talk_);  // there are as many as connections
+}
+
+void Connection::end_talk() {
+  if (talk_) context_.talks.release(*std::exchange(talk_, nullptr));
+}
+
+// Called where nothing of an answer is left.
+void Connection::end_talk_if_idle() {
+  CHECK(!send_lent_ && (!talk_ || talk_->output.empty()));
+  if (talk_ && talk_->input.empty() && !peer_lent_) end_talk();
+}
+
 void Connection::start(const uring::PeerAddress& peer, bool known) {
-  peer_ = peer;
-  if (!known) {
+  if (known) {
+    peer_ = Peer(peer);
+  } else {
+    begin_talk();
+    talk_->peer = peer;
+    peer_lent_ = true;
     ++lent_;
-    context_.ring.peer_name(socket_, peer_, tag(Step::peer));
+    context_.ring.peer_name(socket_, talk_->peer, tag(Step::peer));
   }
   arm_receive();
   set_deadline();
@@ -64,9 +82,7 @@ void Connection::on_completion(const uring::Completion& completion) {
     --lent_;
   }
   switch (static_cast<Step>(completion.tag.step)) {
-    case Step::peer:
-      if (completion.result < 0) peer_.size = 0;
-      break;
+    case Step::peer: on_peer(completion.result); break;
     case Step::receive: on_receive(completion); break;
     case Step::send: on_send(completion.result); break;
     case Step::poll: on_writable(); break;
@@ -76,6 +92,12 @@ void Connection::on_completion(const uring::Completion& completion) {
     case Step::close: CHECK(state_ == State::closing); break;
   }
   if (state_ == State::closing) continue_close();
+}
+
+void Connection::on_peer(int result) {
+  peer_lent_ = false;
+  if (result >= 0) peer_ = Peer(talk_->peer);
+  if (state_ == State::receiving || state_ == State::lingering) end_talk_if_idle();
 }
 
 // --- receiving ---
@@ -109,13 +131,14 @@ void Connection::on_receive(const uring::Completion& completion) {
 }
 
 void Connection::take(std::span<const char> bytes) {
+  if (!talk_ && state_ == State::receiving) begin_talk();
   switch (state_) {
     case State::closing:
     case State::lingering: return;
     case State::receiving:
-      if (input_.empty()) return work(bytes, true);
+      if (talk_->input.empty()) return work(bytes, true);
       keep(bytes);
-      if (state_ == State::receiving) work(input_.bytes(), false);
+      if (state_ == State::receiving) work(talk_->input.bytes(), false);
       return;
     case State::waiting:
     case State::sending: keep(bytes);
@@ -123,12 +146,12 @@ void Connection::take(std::span<const char> bytes) {
 }
 
 void Connection::keep(std::span<const char> bytes) {
-  if (!input_.append(bytes)) {
+  if (!talk_->input.append(bytes)) {
     ++context_.counters.aborted;
     return begin_close();
   }
-  parser_.request().rebase(input_.data());
-  if (state_ == State::receiving || input_.size() < pause_bytes || paused_) return;
+  talk_->parser.request().rebase(talk_->input.data());
+  if (state_ == State::receiving || talk_->input.size() < pause_bytes || paused_) return;
   paused_ = true;
   if (!receive_lent_) return;
   ++lent_;
@@ -138,7 +161,7 @@ void Connection::keep(std::span<const char> bytes) {
 // --- sending ---
 
 void Connection::flush() {
-  CHECK(!output_.empty());
+  CHECK(!talk_->output.empty());
   become(State::sending);
   progressed();
   submit_send();
@@ -146,17 +169,17 @@ void Connection::flush() {
 
 void Connection::submit_send() {
   CHECK(!send_lent_);
-  rest_ = output_.rest();
-  CHECK(rest_.bytes > 0);
+  talk_->rest = talk_->output.rest();
+  CHECK(talk_->rest.bytes > 0);
   send_lent_ = true;
   ++lent_;
-  if (rest_.count == 1) {
-    const iovec& part = rest_.parts[0];
+  if (talk_->rest.count == 1) {
+    const iovec& part = talk_->rest.parts[0];
     context_.ring.send(socket_, {static_cast<const char*>(part.iov_base), part.iov_len}, tag(Step::send));
   } else {
-    message_.msg_iov = rest_.parts.data();
-    message_.msg_iovlen = rest_.count;
-    context_.ring.send_message(socket_, message_, tag(Step::send));
+    talk_->message.msg_iov = talk_->rest.parts.data();
+    talk_->message.msg_iovlen = talk_->rest.count;
+    context_.ring.send_message(socket_, talk_->message, tag(Step::send));
   }
 }
 
@@ -171,10 +194,11 @@ void Connection::on_send(int result) {
     return begin_close();
   }
   if (result > 0) {
+    context_.counters.sent_bytes += static_cast<uint64_t>(result);
     progressed();
-    if (output_.sent(static_cast<size_t>(result))) return on_sent_all();
+    if (talk_->output.sent(static_cast<size_t>(result))) return on_sent_all();
   }
-  if (!stream_ || !stream_->holds_piece()) return submit_send();
+  if (!talk_->stream || !talk_->stream->holds_piece()) return submit_send();
   // What a full socket takes next is a turn's work like any other piece of a download: not the kernel's own retry.
   if (yielded) let_go_of_piece();
   poll_lent_ = true;
@@ -183,42 +207,42 @@ void Connection::on_send(int result) {
 }
 
 void Connection::on_sent_all() {
-  exchange_.sent_ns = context_.clock.monotonic_ns;
-  output_.clear();
-  if (stream_) {
-    if (stream_->holds_piece()) stream_->sent_all();
-    if (!stream_->finished()) return await_stream();
-    std::exchange(stream_, nullptr)->abandon();
+  talk_->exchange.sent_ns = context_.clock.monotonic_ns;
+  talk_->output.clear();
+  if (talk_->stream) {
+    if (talk_->stream->holds_piece()) talk_->stream->sent_all();
+    if (!talk_->stream->finished()) return await_stream();
+    std::exchange(talk_->stream, nullptr)->abandon();
   }
-  if (close_after_) return hear_out_ || !input_.empty() ? linger() : begin_close();
+  if (close_after_) return hear_out_ || !talk_->input.empty() ? linger() : begin_close();
   become(State::receiving);
-  work(input_.bytes(), false);
+  work(talk_->input.bytes(), false);
 }
 
 // The socket takes bytes again: on with the piece, or back into the line for memory.
 void Connection::on_writable() {
   poll_lent_ = false;
   if (state_ == State::closing) return;
-  CHECK(state_ == State::sending && stream_);
-  if (stream_->holds_piece()) return stream_->ask_turn(output_.rest().bytes);
+  CHECK(state_ == State::sending && talk_->stream);
+  if (talk_->stream->holds_piece()) return talk_->stream->ask_turn(talk_->output.rest().bytes);
   await_stream();
 }
 
 void Connection::await_stream() {
   become(State::waiting);
   deadline_in(in_ms(context_.snapshot.config().disk.timeout));
-  stream_->next();
+  talk_->stream->next();
 }
 
 void Connection::let_go_of_piece() {
-  stream_->give_back(output_.span_sent());
-  output_.drop_span();
+  talk_->stream->give_back(talk_->output.span_sent());
+  talk_->output.drop_span();
 }
 
 // The send deadline begins anew. It is looked at four times before it passes.
 void Connection::progressed() {
-  progress_ms_ = context_.clock.monotonic_ms;
-  unacknowledged_ = -1;
+  talk_->progress_ms = context_.clock.monotonic_ms;
+  talk_->unacknowledged = -1;
   deadline_in(in_ms(context_.snapshot.config().limits.send_timeout) / 4);
 }
 
@@ -226,13 +250,13 @@ void Connection::progressed() {
 // can tell (unix sockets, old kernels) a completed send is the only progress.
 void Connection::on_look(int result) {
   if (state_ != State::sending || result < 0) return;
-  if (unacknowledged_ < 0 || result < unacknowledged_) progress_ms_ = context_.clock.monotonic_ms;
-  unacknowledged_ = result;
+  if (talk_->unacknowledged < 0 || result < talk_->unacknowledged) talk_->progress_ms = context_.clock.monotonic_ms;
+  talk_->unacknowledged = result;
 }
 
 void Connection::on_send_deadline() {
   const uint64_t allowed_ms = in_ms(context_.snapshot.config().limits.send_timeout);
-  if (context_.clock.monotonic_ms - progress_ms_ >= allowed_ms) {
+  if (context_.clock.monotonic_ms - talk_->progress_ms >= allowed_ms) {
     ++context_.counters.timeouts;
     return begin_close();
   }
@@ -248,9 +272,9 @@ void Connection::deadline_in(uint64_t ms) { context_.wheel.schedule(*this, conte
 
 void Connection::set_deadline() {
   const config::Config::Limits& limits = context_.snapshot.config().limits;
-  if (request_started_ms_ == 0) return deadline_in(context_.draining ? drain_idle_ms : in_ms(limits.idle_timeout));
+  if (!request_begun()) return deadline_in(context_.draining ? drain_idle_ms : in_ms(limits.idle_timeout));
   const uint64_t allowed_ms = in_ms(stage_ == Stage::body ? limits.body_timeout : limits.header_timeout);
-  context_.wheel.schedule(*this, request_started_ms_ + allowed_ms);  // absolute: dripping bytes buy no time
+  context_.wheel.schedule(*this, talk_->started_ms + allowed_ms);  // absolute: dripping bytes buy no time
 }
 
 void Connection::drain() {
@@ -261,11 +285,11 @@ void Connection::on_deadline() {
   if (state_ != State::sending) ++context_.counters.timeouts;
   switch (state_) {
     case State::receiving:
-      if (request_started_ms_ == 0) return begin_close();
+      if (!request_begun()) return begin_close();
       reject(408);
       return flush();
     case State::waiting:
-      if (stream_) return begin_close();  // the answer has begun: all we can do is end it
+      if (talk_->stream) return answer_begun() ? begin_close() : answer_instead(503);
       disk::Waiter::unlink();
       become(State::receiving);
       return after_wait(reply_status(503));
@@ -282,7 +306,8 @@ void Connection::on_deadline() {
 void Connection::linger() {
   if (peer_closed_) return begin_close();
   become(State::lingering);
-  input_.clear();
+  talk_->input.clear();
+  end_talk_if_idle();
   paused_ = false;
   ++lent_;
   context_.ring.shutdown_write(socket_, tag(Step::shutdown));
@@ -296,7 +321,9 @@ void Connection::begin_close() {
   context_.wheel.cancel(*this);
   if (disk::Waiter::linked()) disk::Waiter::unlink();
   if (Link<Connection, AwaitsBuffers>::linked()) Link<Connection, AwaitsBuffers>::unlink();
-  if (stream_ && !send_lent_) std::exchange(stream_, nullptr)->abandon();  // a read under way must not find us closing
+  if (talk_ && talk_->stream && !send_lent_) {  // a read under way must not find us closing
+    std::exchange(talk_->stream, nullptr)->abandon();
+  }
   if (send_lent_ || poll_lent_) {
     ++lent_;
     context_.ring.cancel(tag(send_lent_ ? Step::send : Step::poll), tag(Step::cancel));
@@ -308,9 +335,8 @@ void Connection::begin_close() {
 void Connection::continue_close() {
   if (!close_submitted_) {
     if (lent_ != (receive_lent_ ? 1 : 0)) return;
-    if (stream_) std::exchange(stream_, nullptr)->abandon();
-    output_.clear();
-    input_.clear();
+    if (talk_ && talk_->stream) std::exchange(talk_->stream, nullptr)->abandon();
+    end_talk();
     close_submitted_ = true;
     if (receive_lent_) {  // an armed receive would keep the socket open behind the close
       lent_ = static_cast<uint8_t>(lent_ + 2);

@@ -1,12 +1,13 @@
 // Connection: one client's socket and its requests, answered in order. Lives in a slot of its worker's slab; everything
 // happens on the worker's thread. Requests are parsed where their bytes lie; what is not answered in the same turn
-// moves to input_. At most one send is in flight; while it is, output_ does not change.
+// moves to the talk's input. At most one send is in flight; while it is, the output does not change.
 //
 //   receiving ──► waiting (for the disk) ──► sending ──► receiving        hits go from receiving to sending at once
 //        │              │                       │
 //        └──────────────┴───────────────────────┴──► lingering (our end is closed, theirs is read and dropped) ──►
 //        closing
 //
+// What only a request under way needs is its Talk, leased in receiving and given back when nothing is left of it.
 // closing joins on lent_: the slot is freed by the completion that hands back the last thing lent to the kernel.
 #pragma once
 
@@ -16,12 +17,12 @@
 #include <span>
 
 #include "context.hpp"
+#include "peer.hpp"
+#include "talk.hpp"
 #include "uringd/base/list.hpp"
 #include "uringd/base/timer_wheel.hpp"
 #include "uringd/disk/fetch.hpp"
 #include "uringd/disk/stream.hpp"
-#include "uringd/http/request_parser.hpp"
-#include "uringd/server/exchange.hpp"
 #include "uringd/site/router.hpp"
 #include "uringd/uring/ring.hpp"
 
@@ -56,7 +57,12 @@ class Connection final : public Timer,
 
   // connection.cpp: the socket's side
   void become(State state);
+  void begin_talk();
+  void end_talk();
+  void end_talk_if_idle();
+  [[nodiscard]] bool request_begun() const { return talk_ && talk_->started_ms != 0; }
   [[nodiscard]] uring::Tag tag(Step step) const;
+  void on_peer(int result);
   void on_receive(const uring::Completion& completion);
   void take(std::span<const char> bytes);
   void keep(std::span<const char> bytes);
@@ -88,7 +94,9 @@ class Connection final : public Timer,
   void log_exchange();
   void on_fetched(const disk::Outcome& outcome) override;
   void on_piece(std::span<const char> bytes) override;
-  void on_stream_failed() override;
+  void on_stream_failed(int status) override;
+  [[nodiscard]] bool answer_begun() const;
+  void answer_instead(int status);
   void on_memory_wanted() override;
   void on_turn() override;
   void on_referred(size_t bytes) override;
@@ -120,20 +128,13 @@ class Connection final : public Timer,
   bool yielding_ = false;     // the send is being cancelled to give a stream's memory back
   bool close_submitted_ = false;
   bool body_continues_ = false;  // a 100 (Continue) is being sent
-  int rejected_status_ = 0;      // of a request whose rejection waits until the answers before it are sent
+  bool peer_lent_ = false;
+  Peer peer_;
   uint64_t requests_ = 0;
-  uint64_t request_started_ms_ = 0;  // 0: no byte of a request is there
-  uint64_t progress_ms_ = 0;         // when the kernel last took bytes, or the client last acknowledged some
-  int unacknowledged_ = -1;          // at the last look; -1: not looked since the last progress
-  uint32_t site_ = 0;
-  disk::Stream* stream_ = nullptr;
-  InputBuffer input_;
-  Output output_;
-  Exchange exchange_;
-  msghdr message_{};
-  Output::Rest rest_{};
-  uring::PeerAddress peer_;
-  http::RequestParser parser_;
+  Talk* talk_ = nullptr;  // leased: always there, except while idle, lingering, or closed
 };
+// With the kernel's part (a socket of 3.5 KiB, an armed receive of 0.9 KiB) an idle connection costs less than nginx's:
+// what is added here is added 10,000 times.
+static_assert(sizeof(Connection) <= 192);
 
 }  // namespace uringd::server

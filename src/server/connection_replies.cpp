@@ -1,6 +1,6 @@
 // What a connection says: a hit as it lies in the cache, everything else composed into the output. A reply function
-// either leaves the whole reply in output_ (replied), starts a stream behind its head (streaming), or changes nothing
-// because what is composed already must go first (flush_first).
+// either leaves the whole reply in the output (replied), starts a stream behind its head (streaming), or changes
+// nothing because what is composed already must go first (flush_first).
 #include <array>
 #include <cstring>
 
@@ -52,12 +52,12 @@ void describe(Description& description, const http::Reply& reply, const http::Re
 
 http::ConnectionField Connection::connection_field() const {
   if (close_after_) return http::ConnectionField::close;
-  return parser_.request().minor_version() == 0 ? http::ConnectionField::keep_alive : http::ConnectionField::none;
+  return talk_->parser.request().minor_version() == 0 ? http::ConnectionField::keep_alive : http::ConnectionField::none;
 }
 
 void Connection::decide_persistence() {
   const uint64_t limit = context_.snapshot.config().limits.requests_per_connection;
-  const bool wanted = parser_.request().keep_alive();
+  const bool wanted = talk_->parser.request().keep_alive();
   close_after_ = !wanted || (limit != 0 && requests_ + 1 >= limit) || (context_.draining && !more_input_);
   hear_out_ = close_after_ && wanted;
 }
@@ -66,16 +66,16 @@ void Connection::decide_persistence() {
 // where it lies; among pipelined ones it is copied into the batch.
 bool Connection::reply_plain_hit(cache::Entry& entry) {
   const std::span<const char> bytes = entry.head_and_body();
-  if (!more_input_ && output_.empty() && entry.date_current(context_.clock.wall_s, context_.date_text())) {
-    output_.add_span(bytes, cache::EntryRef(&entry));
+  if (!more_input_ && talk_->output.empty() && entry.date_current(context_.clock.wall_s, context_.date_text())) {
+    talk_->output.add_span(bytes, cache::EntryRef(&entry));
     return true;
   }
-  if (!more_input_ && output_.empty()) return false;
-  const std::span<char> space = output_.room(bytes.size(), more_input_);
+  if (!more_input_ && talk_->output.empty()) return false;
+  const std::span<char> space = talk_->output.room(bytes.size(), more_input_);
   if (space.empty()) return false;
   std::memcpy(space.data(), bytes.data(), bytes.size());
   std::memcpy(space.data() + http::date_offset(200), context_.date.data(), context_.date.size());
-  output_.commit(bytes.size());
+  talk_->output.commit(bytes.size());
   return true;
 }
 
@@ -84,7 +84,7 @@ Connection::Handled Connection::reply_found(cache::Entry& entry) {
     case cache::Kind::content: return reply_entry(entry);
     case cache::Kind::verdict: return entry.status() == 301 ? reply_redirect() : reply_status(entry.status());
     case cache::Kind::file:
-      if (!output_.empty()) return Handled::flush_first;
+      if (!talk_->output.empty()) return Handled::flush_first;
       return reply_file(static_cast<const disk::KeptFile*>(entry.payload())->file);
     case cache::Kind::names: break;
   }
@@ -93,12 +93,12 @@ Connection::Handled Connection::reply_found(cache::Entry& entry) {
 }
 
 Connection::Handled Connection::reply_entry(cache::Entry& entry) {
-  const http::Request& request = parser_.request();
+  const http::Request& request = talk_->parser.request();
   const http::ConnectionField connection = connection_field();
   if (request.method() == http::Method::get && connection == http::ConnectionField::none && !conditional(request) &&
       reply_plain_hit(entry)) {
-    exchange_.status = 200;
-    exchange_.body_bytes = entry.body().size();
+    talk_->exchange.status = 200;
+    talk_->exchange.body_bytes = entry.body().size();
     return Handled::replied;
   }
   const cache::EntryFacts& facts = entry.facts();
@@ -112,17 +112,17 @@ Connection::Handled Connection::reply_entry(cache::Entry& entry) {
     return reply_status(416, {description.range.data(), size});
   }
   description.head.connection = connection;
-  if (!output_.add_head(description.head, more_input_)) return Handled::flush_first;
-  exchange_.status = static_cast<uint16_t>(reply.status);
+  if (!talk_->output.add_head(description.head, more_input_)) return Handled::flush_first;
+  talk_->exchange.status = static_cast<uint16_t>(reply.status);
   if (request.method() == http::Method::get && reply.length > 0) {
-    exchange_.body_bytes = reply.length;
-    output_.add_body(entry.body().subspan(reply.first, reply.length), more_input_, cache::EntryRef(&entry));
+    talk_->exchange.body_bytes = reply.length;
+    talk_->output.add_body(entry.body().subspan(reply.first, reply.length), more_input_, cache::EntryRef(&entry));
   }
   return Handled::replied;
 }
 
 Connection::Handled Connection::reply_file(const disk::OpenFileRef& file) {
-  const http::Request& request = parser_.request();
+  const http::Request& request = talk_->parser.request();
   const uring::Attributes& attributes = file->attributes();
   const bool has_modified = attributes.modified_s > 1 && attributes.modified_s <= context_.clock.wall_s;
   const http::Representation representation{attributes.size_bytes, file->etag(), attributes.modified_s, has_modified};
@@ -136,27 +136,27 @@ Connection::Handled Connection::reply_file(const disk::OpenFileRef& file) {
   }
   const bool has_body = request.method() == http::Method::get && reply.length > 0;
   if (has_body) {
-    stream_ = context_.disk.stream(file, reply.first, reply.length, *this, socket_);
-    if (!stream_) return reply_status(503);
+    talk_->stream = context_.disk.stream(file, reply.first, reply.length, *this, socket_);
+    if (!talk_->stream) return reply_status(503);
   }
   description.head.connection = connection_field();
-  CHECK(output_.add_head(description.head, false));
-  exchange_.status = static_cast<uint16_t>(reply.status);
+  CHECK(talk_->output.add_head(description.head, false));
+  talk_->exchange.status = static_cast<uint16_t>(reply.status);
   if (!has_body) return Handled::replied;
-  exchange_.body_bytes = reply.length;
-  if (stream_->by_reference()) {  // behind its head, which goes alone
+  talk_->exchange.body_bytes = reply.length;
+  if (talk_->stream->by_reference()) {  // behind its head, which goes alone
     flush();
     return Handled::streaming;
   }
   become(State::waiting);
   deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
-  stream_->next();
+  talk_->stream->next();
   return Handled::streaming;
 }
 
 // A directory without its slash: the same path with one, on this host, the query kept.
 Connection::Handled Connection::reply_redirect() {
-  const site::Route route = context_.snapshot.router().route(parser_.request(), context_.scratch);
+  const site::Route route = context_.snapshot.router().route(talk_->parser.request(), context_.scratch);
   std::array<char, BlockPool::block_bytes> location;
   size_t size = http::encode_path(route.path, location);
   if (size == 0 || size + 2 + route.query.size() > location.size()) return reply_status(414);
@@ -180,20 +180,20 @@ Connection::Handled Connection::reply_status(int status, std::string_view conten
   if (status == 503) head.retry_after_s = retry_after_s;
   std::string_view body;
   if (status != 204) {
-    const ErrorPage* page = context_.snapshot.error_pages(site_).find(status);
+    const ErrorPage* page = context_.snapshot.error_pages(talk_->site).find(status);
     body = page ? std::string_view(page->body) : http::error_body(status);
     head.content_type = page ? page->content_type : http::error_content_type();
     head.content_length = body.size();
   }
-  if (!output_.add_head(head, more_input_)) {
-    if (!output_.empty()) return Handled::flush_first;
-    CHECK(!location.empty());  // nothing else is longer than the connection's own kilobyte
+  if (!talk_->output.add_head(head, more_input_)) {
+    if (!talk_->output.empty()) return Handled::flush_first;
+    CHECK(!location.empty());  // nothing else is longer than the output's own kilobyte
     return reply_status(414);
   }
-  exchange_.status = static_cast<uint16_t>(status);
-  if (parser_.request().method() != http::Method::head && !body.empty()) {
-    exchange_.body_bytes = body.size();
-    output_.add_body(body, more_input_, {});
+  talk_->exchange.status = static_cast<uint16_t>(status);
+  if (talk_->parser.request().method() != http::Method::head && !body.empty()) {
+    talk_->exchange.body_bytes = body.size();
+    talk_->output.add_body(body, more_input_, {});
   }
   return Handled::replied;
 }

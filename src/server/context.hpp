@@ -10,6 +10,7 @@
 
 #include "input_buffer.hpp"
 #include "output.hpp"
+#include "talk.hpp"
 #include "uringd/base/clock.hpp"
 #include "uringd/base/slab.hpp"
 #include "uringd/base/timer_wheel.hpp"
@@ -40,6 +41,7 @@ struct Context {
   uint64_t hash_seed;
   std::span<char> scratch;  // of the router, for the length of one request's routing
 
+  Slab<Talk> talks{slab.capacity()};
   InputBudget input_budget;
   WorkerCounters counters;
   std::array<char, 29> date{};  // IMF-fixdate of clock.wall_s

@@ -142,6 +142,7 @@ void HelperLoop::on_events(int32_t result) {
       ++counters_.overflows;
       keeper_.doubt_all();
       watch_->rebuild_all();
+      for (uint32_t site = 0; site < sites_.count(); ++site) looks_.look_now(site);
       if (!std::exchange(overflow_said_, true)) {
         logger_.warn(
             "inotify lost events, so everything held is looked at again: where this happens often, raise the "
@@ -152,6 +153,7 @@ void HelperLoop::on_events(int32_t result) {
       keeper_.release(site);
       watch_->rebuild(site);
     }
+    for (const uint32_t site : news.doubted) keeper_.doubt(site);
     for (const uint32_t site : news.roots) looks_.look_now(site);
     for (const disk::Invalidated& notice : news.invalidated) keeper_.invalidate(notice);
   }

@@ -1,6 +1,6 @@
 // Output: what one connection sends next: composed bytes (heads, small bodies, copies of pipelined hits), then perhaps
 // one span of somebody else's memory (a cache entry, an error page, a stream's piece). One send at a time reads it; it
-// changes only while none does. Composed bytes lie in 1 KiB of the connection's own, or in a 32 KiB block leased for a
+// changes only while none does. Composed bytes lie in 1 KiB of its own, or in a 32 KiB block leased for a
 // batch of pipelined answers; a block only makes batches larger: without one, answers go out one by one.
 //
 //   open ──► sealed (a span was added: nothing more fits behind it) ──► clear

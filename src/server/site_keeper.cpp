@@ -27,8 +27,10 @@ void SiteKeeper::bump(uint32_t site, bool release) {
 
 void SiteKeeper::release(uint32_t site) { bump(site, true); }
 
+void SiteKeeper::doubt(uint32_t site) { bump(site, false); }
+
 void SiteKeeper::doubt_all() {
-  for (uint32_t site = 0; site < sites_.count(); ++site) bump(site, false);
+  for (uint32_t site = 0; site < sites_.count(); ++site) doubt(site);
 }
 
 void SiteKeeper::move_root(uint32_t site, std::shared_ptr<const disk::Root> root, uint64_t now_ms) {

@@ -30,6 +30,7 @@ class SiteKeeper {
   /// Paths of the site lead elsewhere now: all that is held of it is to be looked at again.
   void release(uint32_t site);
   /// Something may have changed somewhere: the same, but a look that does not come back holds nobody.
+  void doubt(uint32_t site);
   void doubt_all();
   /// The site's root is another directory from now on.
   void move_root(uint32_t site, std::shared_ptr<const disk::Root> root, uint64_t now_ms);

@@ -71,6 +71,7 @@ struct Worker::Implementation final : AcceptSink {
     context.input_budget.limit_bytes = options.input_bytes;
     if (options.populate) {
       slab.populate(first_connections);
+      context.talks.populate(first_connections);
       touch(blocks.area().first(std::min(blocks.area().size(), first_blocks * BlockPool::block_bytes)));
     }
     look_at_clock();
@@ -106,7 +107,8 @@ struct Worker::Implementation final : AcceptSink {
             .stale_after_ms = in_ms(config.cache.stale_after),
             .missing_ttl_ms = in_ms(config.cache.missing_ttl),
             .idle_after_ms = in_ms(config.cache.idle_after),
-            .hash_seed = options.hash_seed};
+            .hash_seed = options.hash_seed,
+            .kept_descriptors = options.kept_descriptors};
   }
   [[nodiscard]] std::span<char> mail_bytes() { return {reinterpret_cast<char*>(&mail), sizeof mail}; }
 
@@ -136,7 +138,8 @@ struct Worker::Implementation final : AcceptSink {
         return connection->on_completion(completion);
       }
       case uring::Kind::fetch:
-      case uring::Kind::stream: return disk.on_completion(completion);
+      case uring::Kind::stream:
+      case uring::Kind::closing: return disk.on_completion(completion);
       case uring::Kind::acceptor: return acceptors[tag.slot].on_completion(completion, clock.monotonic_ms);
       case uring::Kind::timer:
         if (tag.step == 0) armed_until_ms = 0;
@@ -161,14 +164,17 @@ struct Worker::Implementation final : AcceptSink {
   }
 
   // Entries that nobody asked for were freed, but the allocator keeps what lies below the last one that stays. Giving
-  // it back takes milliseconds: done when there is nobody to wait for them.
+  // it back takes up to 100 ms and holds the other workers' allocators: done when none has anything to do.
   void trim_when_idle() {
     if (context.counters.requests != requests_seen) {
       requests_seen = context.counters.requests;
-      idle_since_ms = clock.monotonic_ms;
+      if (clock.monotonic_ms - shared.active_ms.load(std::memory_order_relaxed) >= 100) {
+        shared.active_ms.store(clock.monotonic_ms, std::memory_order_relaxed);
+      }
     }
     const uint64_t dropped = cache.counters().gone[static_cast<size_t>(cache::Gone::idle)];
-    if (dropped - trimmed_at < worth_trimming || clock.monotonic_ms - idle_since_ms < idle_before_trim_ms) return;
+    if (dropped - trimmed_at < worth_trimming) return;
+    if (clock.monotonic_ms < shared.active_ms.load(std::memory_order_relaxed) + idle_before_trim_ms) return;
     trimmed_at = dropped;
     malloc_trim(0);
   }
@@ -288,7 +294,6 @@ struct Worker::Implementation final : AcceptSink {
   std::deque<Parked> parked;
   uint64_t mail = 0;
   uint64_t requests_seen = 0;
-  uint64_t idle_since_ms = 0;
   uint64_t trimmed_at = 0;      // entries that had been dropped for idleness at the last malloc_trim
   uint64_t armed_until_ms = 0;  // 0: no timeout is armed
 };

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "implementation.hpp"
+#include "uringd/uring/page_cache.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::uring {
@@ -63,6 +64,8 @@ void Ring::open_directory(const char* path, Tag tag) {
   sqe->flags |= IOSQE_ASYNC;
 }
 
+Cached Ring::in_page_cache(int file, uint64_t offset, size_t bytes) const { return pages_cached(file, offset, bytes); }
+
 void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag) {
   CHECK(into.size() <= INT32_MAX);  // a completion's result is 32 bits
   Implementation& self = *implementation_;
@@ -82,6 +85,12 @@ void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag 
 
 void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) {
   io_uring_prep_read(implementation_->entry(tag), descriptor, into.data(), static_cast<unsigned>(into.size()), offset);
+}
+
+void Ring::close_file(int file, Tag tag) {
+  io_uring_sqe* sqe = implementation_->entry(tag);
+  io_uring_prep_close(sqe, file);
+  sqe->flags |= IOSQE_ASYNC;
 }
 
 void Ring::close_file(int file) {

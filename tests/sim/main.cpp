@@ -1,7 +1,8 @@
-// The simulator's command line. Four modes, each a test of meson's:
+// The simulator's command line. Five modes, each a test of meson's:
 //
 //   sim seeds     the regression seeds, then 1 to 10,000 (URINGD_SIM_SEEDS=n: fewer, for the slower builds)
 //   sim fresh     a few files that many ask for while they change: what a cache may hold, and for how long
+//   sim patience  a held file and a disk that does not answer: nobody waits longer than 100 ms
 //   sim small     one client, one request, every kind of mischief: many seeds of a world that is nearly exhausted by
 //   them sim torture   a clean run, then again with each kind of failure at every turn of it, once and for a while
 //
@@ -37,6 +38,7 @@ class Met {
     const std::pair<const char*, uint64_t> counts[] = {
         {"fetches", disk.fetches},
         {"joined", disk.joined},
+        {"borrowed", disk.borrowed},
         {"rejected", disk.rejected},
         {"moved", disk.moved},
         {"looks", disk.looks},
@@ -142,6 +144,18 @@ void play_seeds(Runner& runner, const char* regressions) {
 }
 
 void play_fresh(Runner& runner) { play_range(runner, number("URINGD_SIM_SEEDS", 10'000) / 4, fresh_scenario); }
+
+Played play_patience(Runner& runner, uint64_t seed) {
+  constexpr uint64_t slow_from_ns = 150'000'000;
+  uint64_t start_ns = 0;
+  return runner.run(patience_scenario(seed), [&](uint64_t, uring::World& world, Files&) {
+    if (start_ns == 0) start_ns = world.now_ns();
+    const bool slow = world.now_ns() >= start_ns + slow_from_ns;
+    world.mischief().slow = slow ? 1000 : 0;
+    world.mischief().uncached = slow ? 1000 : 0;
+    world.mischief().slowest_ns = 5'000'000'000;
+  });
+}
 
 // --- small worlds
 // -------------------------------------------------------------------------------------------------------
@@ -277,6 +291,10 @@ int run(int count, char** arguments) {
     runner.run(small_world(one));
   } else if (mode == "small") {
     play_small(runner);
+  } else if (mode == "patience" && one != 0) {
+    play_patience(runner, one);
+  } else if (mode == "patience") {
+    for (uint64_t seed = 1; seed <= number("URINGD_SIM_SEEDS", 10'000) / 100; ++seed) play_patience(runner, seed);
   } else if (mode == "fresh" && one != 0) {
     runner.run(fresh_scenario(one));
   } else if (mode == "fresh") {

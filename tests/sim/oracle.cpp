@@ -232,9 +232,9 @@ std::string Oracle::judge_status(const Request& request, const Response& respons
   const bool touches_disk = request.aim != Aim::status || request.status == 404;
   if (status == 503 && touches_disk && (excuses_.open_errors || excuses_.queue_full || excuses_.slow_disk)) return "";
   if (status == 500 && touches_disk && excuses_.read_errors) return "";
+  if (unreliable(request, now_ns) && (status == 403 || status == 404 || status == 500 || status == 503)) return "";
   if (request.aim == Aim::status)
     return status == request.status ? "" : unexpected + " for " + std::to_string(request.status);
-  if (unreliable(request, now_ns) && (status == 403 || status == 404 || status == 500 || status == 503)) return "";
   switch (status) {
     case 301:
       if (request.aim != Aim::redirect || !any_alive(request, Version::Kind::directory, now_ns)) return unexpected;
@@ -245,7 +245,7 @@ std::string Oracle::judge_status(const Request& request, const Response& respons
       return bare || request.aim == Aim::refused ? "" : unexpected;
     }
     case 404: return request.aim != Aim::status && may_lack(request, now_ns) ? "" : unexpected;
-    case 503: return changes(request, now_ns) >= 2 ? "" : unexpected;
+    case 503: return changes(request, now_ns) >= 1 ? "" : unexpected;
     default: return unexpected;
   }
 }

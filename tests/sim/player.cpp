@@ -23,6 +23,7 @@ void Player::schedule(uint64_t ns) {
 void Player::start(int listener) {
   world_.after(manners_.starts_ns, [this, listener](uring::World& world) {
     trace(world.now_ns(), "client %u connects", number_);
+    started_ns_ = world.now_ns();
     client_ = &world.connect(listener);
     client_->set_window(manners_.window);
     client_->set_reading(manners_.reads);
@@ -107,6 +108,7 @@ void Player::finish() {
   switch (manners_.end) {
     case Manners::End::close:
       if (pending_.empty()) leave();
+      if (manners_.most_wait_ns > 0) schedule(manners_.pace_ns);  // looks when the last answer comes
       return;  // else the last answer closes, or the server cuts a client that does not read
     case Manners::End::half_close:
       trace(world_.now_ns(), "client %u half-closes", number_);
@@ -172,6 +174,12 @@ void Player::on_response(const Response& response) {
   if (const std::string problem = oracle_.judge(request, response, world_.now_ns()); !problem.empty()) {
     fail("client %u: %s -> %d: %s\n%s\nasked at %.6f ms", number_, request.label.c_str(), response.status,
          problem.c_str(), request.bytes.substr(0, 600).c_str(), static_cast<double>(request.sent_ns) / 1e6);
+  }
+  const uint64_t waited_ns = world_.now_ns() - request.sent_ns;
+  const bool hurries = manners_.most_wait_ns > 0 && request.sent_ns >= started_ns_ + manners_.hurries_from_ns;
+  if (hurries && waited_ns > manners_.most_wait_ns) {
+    fail("client %u waited %llu ms for %s", number_, static_cast<unsigned long long>(waited_ns / 1'000'000),
+         request.label.c_str());
   }
   close_announced_ = response.close;
   cut_off_ = request.is_head && response.status == 408;

@@ -27,7 +27,9 @@ struct Manners {
   uint64_t window = 65536;
   uint64_t pace_ns = 50'000;  // the longest time between two acts
   uint64_t starts_ns = 0;
-  uint32_t stops_midway = 0;  // per mille: ends in the middle of a request
+  uint64_t most_wait_ns = 0;     // the longest it may wait for an answer; 0: what may be
+  uint64_t hurries_from_ns = 0;  // after its start
+  uint32_t stops_midway = 0;     // per mille: ends in the middle of a request
   [[nodiscard]] bool polite() const { return reads && stops_midway == 0 && end != End::reset && end != End::vanish; }
 };
 
@@ -75,6 +77,7 @@ class Player {
   std::string outgoing_;
   std::string held_back_;  // a body that waits for 100 (Continue)
   uint64_t held_until_ns_ = 0;
+  uint64_t started_ns_ = 0;
   uint64_t reads_again_ns_ = 0;
   std::deque<Pending> pending_;
   std::string received_;

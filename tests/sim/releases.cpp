@@ -25,7 +25,7 @@ std::vector<Place> Releases::places(const std::string& path, uint64_t sent_ns, u
   const std::string below = path.substr(slash + 1);
   const uint64_t nominal_ns = sent_ns - std::min(sent_ns, behind_ns);
   const auto told = told_.find(path);
-  const uint64_t told_ns = told != told_.end() && told->second <= sent_ns ? told->second : 0;
+  const uint64_t told_ns = told != told_.end() && told->second < sent_ns ? told->second : 0;
   std::vector<Place> places;
   for (const Period& period : periods_[site]) {
     if (period.to_ns < sent_ns || period.from_ns > now_ns) continue;

@@ -40,6 +40,7 @@ Target hot_target(Random& random) {
 }
 
 Target plain_target(Random& random, const Sites& sites) {
+  if (sites.one) return {"/small.html", Aim::file, "small.html"};
   if (sites.hot) return hot_target(random);
   const std::string name = plain_files[random.below(plain_files.size())];
   if (name == "odd name.css")
@@ -53,7 +54,7 @@ Target plain_target(Random& random, const Sites& sites) {
 
 // A flood of names that were never there, and among them some that are new, or soon will be.
 Target missing_target(Random& random, const Sites& sites, const Knowledge& knowledge) {
-  if (sites.hot && random.chance(150)) {
+  if (sites.hot && random.chance(200)) {
     const uint64_t number = knowledge.newest + 2 - std::min(random.below(4), knowledge.newest + 2);
     const std::string name = (random.chance(300) ? "dir/n" : "n") + std::to_string(number);
     return {"/" + name, Aim::file, name};
@@ -76,7 +77,7 @@ Target strange_target(Random& random, const Sites& sites) {
     case 6: return {"/out/passwd", Aim::refused, "out"};
     case 7: return {"/loop", Aim::refused, "loop"};
     case 8: return {"/.hidden", Aim::status, "", 404};
-    case 9: return {"/small.html/", Aim::status, "", 404};
+    case 9: return {"/small.html/", Aim::status, "small.html", 404};
     case 10: return {"/a%00b", Aim::status, "", 400};
     case 11: return {"/%zz", Aim::status, "", 400};
     case 12: return {"/" + std::string(256, 'n'), Aim::status, "", 404};
@@ -202,7 +203,7 @@ Request make_request(Random& random, const Sites& sites, const Knowledge& knowle
   if (request.aim == Aim::index) {
     request.paths = index_paths(sites, prefix + target.path);
     if (!target.path.empty()) request.directory = prefix + target.path.substr(0, target.path.size() - 1);
-  } else if (request.aim != Aim::status) {
+  } else if (request.aim != Aim::status || !target.path.empty()) {
     request.paths = {prefix + target.path};
   }
   if (request.aim == Aim::redirect) {

@@ -58,6 +58,7 @@ struct Sites {
   bool symlinks = true;
   std::vector<std::string> index;
   uint64_t body_limit = 0;
+  bool one = false;                                                    // only small.html
   bool hot = false;                                                    // only a few files, again and again
   uint32_t conditional = 300, strange = 150, junk = 25, missing = 20;  // per mille
 };

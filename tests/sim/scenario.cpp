@@ -119,6 +119,7 @@ void choose_options(Random& random, Scenario& scenario) {
   options.ring.direct_slots = random.chance(500) ? clients + 4 : 3 * clients + 8;
   options.cache_bytes = one_of(random, {0, 2500, 10000, 30000, 1 << 20});
   options.kept_files = one_of(random, {1, 2, 16});
+  options.kept_descriptors = one_of(random, {0, 1, 4, 32});
   options.ring.unbounded_workers = static_cast<uint32_t>(one_of(random, {1, 2, 16}));
   options.stream_memory_bytes = one_of(random, {16384, 32768, 1 << 20});
   options.output_blocks = one_of(random, {1, 2, 8});
@@ -200,23 +201,18 @@ Scenario make_scenario(uint64_t seed) {
   return scenario;
 }
 
-Scenario fresh_scenario(uint64_t seed) {
-  Scenario scenario = make_scenario(seed);
-  Random random(seed ^ 0xf4e5);
-  config::Config& config = *scenario.config;
-  const bool slow = random.chance(300);
-  const uint64_t stale_ms = one_of(random, {0, 1, 3, 10, 40, slow ? 100U : 2000U});
-  const uint64_t pace_ns =
-      slow ? one_of(random, {8'000'000, 30'000'000}) : one_of(random, {50'000, 300'000, 2'000'000, 8'000'000});
-  config.cache.stale_after = milliseconds(stale_ms);
-  config.cache.missing_ttl = milliseconds(one_of(random, {0, 2, 10, 2000}));
-  config.cache.idle_after = milliseconds(one_of(random, {0, 300, 600'000}));
-  config.limits.requests_per_connection = 0;
-  config.limits.idle_timeout = milliseconds(4000);
-  config.limits.header_timeout = config.limits.send_timeout = milliseconds(8000);
-  if (config.disk.timeout < milliseconds(500)) config.disk.timeout = milliseconds(500);
+namespace {
+
+// What a run is mostly about.
+enum class Theme { mixed, slow, names };
+
+Theme choose_theme(Random& random) {
+  const uint64_t choice = random.below(100);
+  return choice < 30 ? Theme::slow : choice < 55 ? Theme::names : Theme::mixed;
+}
+
+void choose_fresh_clients(Random& random, Scenario& scenario, uint64_t pace_ns) {
   scenario.clients.resize(one_of(random, {2, 4, 6}));
-  uint64_t requests = 0;
   for (Manners& manners : scenario.clients) {
     manners = {};
     manners.bursts = static_cast<uint32_t>(5 + random.below(25));
@@ -226,37 +222,76 @@ Scenario fresh_scenario(uint64_t seed) {
     manners.starts_ns = random.below(2'000'000);
     if (!scenario.gentle && random.chance(200)) manners.stops_midway = 30;
     if (!scenario.gentle && random.chance(200)) manners.end = Manners::End::reset;
-    requests += manners.bursts;
   }
   const auto clients = static_cast<uint32_t>(scenario.clients.size());
   scenario.connection_limit = scenario.options.connection_slots = scenario.options.parked_limit = clients;
   scenario.options.ring.direct_slots = 3 * clients + 8;
   scenario.options.ring.receive_buffer_bytes = 512;
+}
+
+void choose_fresh_config(Random& random, Scenario& scenario, Theme theme) {
+  config::Config& config = *scenario.config;
+  config.cache.stale_after = milliseconds(one_of(random, {0, 1, 3, 10, 40, theme == Theme::slow ? 100U : 2000U}));
+  config.cache.missing_ttl = milliseconds(one_of(random, {0, 2, 10, 2000}));
+  config.cache.idle_after = milliseconds(one_of(random, {0, 300, 600'000}));
+  config.limits.requests_per_connection = 0;
+  config.limits.idle_timeout = milliseconds(4000);
+  config.limits.header_timeout = config.limits.send_timeout = milliseconds(8000);
+  if (config.disk.timeout < milliseconds(500)) config.disk.timeout = milliseconds(500);
   scenario.options.cache_bytes = one_of(random, {3000, 10000, 100'000, 1 << 20});
   scenario.options.disk_queue_size = static_cast<uint32_t>(one_of(random, {64, 64, 8}));
-  scenario.sites = sites_of(scenario);
-  scenario.sites.hot = true;
-  scenario.sites.junk = 0;
-  scenario.sites.strange = static_cast<uint32_t>(one_of(random, {0, 100}));
-  scenario.sites.conditional = static_cast<uint32_t>(one_of(random, {0, 200}));
+}
+
+void choose_fresh_mischief(Random& random, Scenario& scenario, Theme theme) {
   uring::Mischief& mischief = scenario.mischief;
   mischief.uncached = static_cast<uint32_t>(one_of(random, {0, 200, 1000}));
   mischief.late = static_cast<uint32_t>(one_of(random, {0, 100, 400}));
   mischief.latest_ns = one_of(random, {100'000, 1'000'000, 5'000'000});
   mischief.slow = 0;
-  if (slow) {
+  if (theme == Theme::slow) {
     mischief.slow = static_cast<uint32_t>(one_of(random, {50, 400}));
     mischief.slowest_ns = one_of(random, {150, 400, 900}) * 1'000'000;
     mischief.uncached = static_cast<uint32_t>(one_of(random, {300, 1000}));
   }
+  scenario.coarse_times = theme == Theme::mixed && random.chance(200);
+  if (scenario.coarse_times) mischief.torn_read = mischief.short_read = 0;
+}
+
+}  // namespace
+
+Scenario fresh_scenario(uint64_t seed) {
+  Scenario scenario = make_scenario(seed);
+  Random random(seed ^ 0xf4e5);
+  const Theme theme = choose_theme(random);
+  uint64_t pace_ns = one_of(random, {50'000, 300'000, 2'000'000, 8'000'000});
+  if (theme == Theme::slow) pace_ns = one_of(random, {8'000'000, 30'000'000});
+  if (theme == Theme::names) pace_ns = one_of(random, {3'000'000, 8'000'000});
+  choose_fresh_clients(random, scenario, pace_ns);
+  choose_fresh_config(random, scenario, theme);
+  choose_fresh_mischief(random, scenario, theme);
+  scenario.sites = sites_of(scenario);
+  scenario.sites.hot = true;
+  scenario.sites.one = theme == Theme::slow && random.chance(500);
+  scenario.sites.junk = 0;
+  scenario.sites.strange = static_cast<uint32_t>(one_of(random, {0, 100}));
+  scenario.sites.conditional = static_cast<uint32_t>(one_of(random, {0, 200}));
   choose_helping(random, scenario);
-  if (random.chance(250)) scenario.sites.missing = 600;
-  const uint64_t run_ns = requests / clients * pace_ns / 2 + 3'000'000;
+  uint64_t requests = 0;
+  for (const Manners& manners : scenario.clients) requests += manners.bursts;
+  const uint64_t run_ns = requests / scenario.clients.size() * pace_ns + 3'000'000;
   scenario.changes = static_cast<uint32_t>(random.below(40));
+  if (theme == Theme::names) {
+    scenario.sites.missing = static_cast<uint32_t>(one_of(random, {300, 700}));
+    scenario.changes = static_cast<uint32_t>(1 + random.below(6));
+    scenario.options.cache_bytes = one_of(random, {100'000, 1 << 20});  // 1/32 of it is for lists
+    scenario.helping.there = true;
+    scenario.helping.unlistable = scenario.helping.refused = 0;
+    scenario.helping.trees = 2;
+    scenario.helping.switches = static_cast<uint32_t>(random.below(6));
+    scenario.helping.bumps = static_cast<uint32_t>(random.below(3));
+  }
   scenario.changes_within_ns = run_ns;
   scenario.drain_at_ns = random.chance(150) ? random.below(run_ns) : 0;
-  scenario.coarse_times = random.chance(200);
-  if (scenario.coarse_times) mischief.torn_read = mischief.short_read = 0;
   scenario.excuses = {};
   find_excuses(scenario);
   return scenario;
@@ -281,6 +316,36 @@ Scenario small_scenario(uint64_t seed, uint32_t clients) {
   scenario.connection_limit = scenario.options.connection_slots = clients;
   scenario.sites = sites_of(scenario);
   scenario.big_bytes = 40000;
+  find_excuses(scenario);
+  return scenario;
+}
+
+Scenario patience_scenario(uint64_t seed) {
+  Scenario scenario = small_scenario(seed, static_cast<uint32_t>(1 + seed % 3));
+  Random random(seed ^ 0xbac1);
+  config::Config& config = *scenario.config;
+  config.sites.resize(1);
+  config.sites.front().hosts = {"*"};
+  config.cache.stale_after = milliseconds(one_of(random, {0, 5, 30, 300}));
+  config.cache.idle_after = milliseconds(0);
+  config.cache.max_file_size_bytes = 5000;
+  config.limits.idle_timeout = config.limits.header_timeout = config.limits.send_timeout = milliseconds(8000);
+  config.limits.requests_per_connection = 0;
+  scenario.options.cache_bytes = 1 << 20;
+  scenario.options.disk_queue_size = 64;
+  for (Manners& manners : scenario.clients) {
+    manners = {
+        .bursts = 60, .burst_size = 1, .waits = true, .pace_ns = 15'000'000, .starts_ns = random.below(2'000'000)};
+    manners.most_wait_ns = 130'000'000;  // the patience of 100 ms, and a timer that may be 20 ms late
+    manners.hurries_from_ns = 200'000'000;
+  }
+  scenario.sites = sites_of(scenario);
+  scenario.sites.one = true;
+  scenario.sites.junk = scenario.sites.strange = scenario.sites.conditional = scenario.sites.missing = 0;
+  if (random.chance(500)) {
+    scenario.helping.bumps = 5;
+    scenario.changes_within_ns = 900'000'000;
+  }
   find_excuses(scenario);
   return scenario;
 }
@@ -312,8 +377,8 @@ std::string Scenario::text() const {
           line("switches", helping.switches) + line("bumps", helping.bumps) +
           line("keep_previous_ms", helping.keep_previous_ms) + line("remote", helping.remote) +
           line("foreign", helping.foreign) + line("threads", options.ring.unbounded_workers) +
-          line("kept_files", options.kept_files) + ms("missing_ms", config->cache.missing_ttl) +
-          ms("idle_after_ms", config->cache.idle_after) + "\n";
+          line("kept_files", options.kept_files) + line("kept_descriptors", options.kept_descriptors) +
+          ms("missing_ms", config->cache.missing_ttl) + ms("idle_after_ms", config->cache.idle_after) + "\n";
   text += line("short_read", mischief.short_read) + line("read_error", mischief.read_error) +
           line("torn", mischief.torn_read) + line("open_error", mischief.open_error) +
           line("accept_error", mischief.accept_error) + line("lost_more", mischief.lost_more) +

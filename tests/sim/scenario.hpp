@@ -45,6 +45,8 @@ Scenario make_scenario(uint64_t seed);
 /// A few files that many ask for again and again, while they change, trees are switched and entries are looked at,
 /// dropped and told to be old.
 Scenario fresh_scenario(uint64_t seed);
+/// One file that is held, and a disk that takes seconds for every look at it: nobody waits for that.
+Scenario patience_scenario(uint64_t seed);
 /// One site, no mischief, `clients` clients of one burst: the base of tests that add one thing at a time.
 Scenario small_scenario(uint64_t seed, uint32_t clients);
 

@@ -51,6 +51,7 @@ class CacheObserver {
 struct CacheOptions {
   size_t capacity_bytes = 0;  // 0: nothing is held
   size_t file_limit = 256;    // kept descriptors
+  size_t entry_bytes = 2048;  // of an average entry: for the size of the table
 };
 
 class Cache {

@@ -119,6 +119,9 @@ class Entry : public Link<Entry> {
   enum class Look : uint8_t { none, under_way, overdue };
   [[nodiscard]] Look look() const { return look_; }
   void set_look(Look look) { look_ = look; }
+  /// It needs no more looks. Kept for the disk.
+  [[nodiscard]] bool settled() const { return settled_; }
+  void settle() { settled_ = true; }
   /// When it last answered a request.
   [[nodiscard]] uint64_t used_at_ms() const { return used_at_ms_; }
   [[nodiscard]] uint64_t hits() const { return hits_; }
@@ -152,6 +155,7 @@ class Entry : public Link<Entry> {
   uint8_t segment_ = 0;  // which of the cache's queues it is in
   uint8_t uses_ = 0;     // since it entered that queue, saturating
   bool in_cache_ = false;
+  bool settled_ = false;
 
   char* body_ = nullptr;
   size_t body_bytes_ = 0;

@@ -29,7 +29,9 @@ class Directories {
   void enter(uint32_t site, std::string_view directory);
   void leave(uint32_t site, std::string_view directory, uint64_t now_ms);
   /// An entry that is held there is worth a watch; asks once.
-  void watch(uint32_t site, std::string_view directory);
+  void watch(uint32_t site, std::string_view directory, uint64_t now_ms);
+  /// Whether a watch was asked for long enough ago to stand by now, where one is to be had.
+  [[nodiscard]] bool watched(uint32_t site, std::string_view directory, uint64_t now_ms) const;
   /// Takes back the watches of directories that have been empty for long.
   void sweep(uint64_t now_ms);
   [[nodiscard]] size_t count() const { return directories_.size(); }
@@ -40,6 +42,7 @@ class Directories {
     uint32_t site = 0;
     uint32_t entries = 0;
     uint64_t empty_since_ms = 0;
+    uint64_t asked_ms = 0;
     bool asked = false;
     std::string path;
   };

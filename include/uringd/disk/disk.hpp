@@ -3,8 +3,8 @@
 // grow old (a Fetch that knows an entry), and turns an open large file into pieces (a Stream). Nothing here blocks;
 // statx of an open descriptor with DONT_SYNC is the one system call on a served file that a worker makes itself.
 //
-// Bounds: at most `queue_size` chains in flight, of one site at most half where there are several; a fetch beyond them
-// is refused (503). Looks at held entries have places of their own, an eighth of that. The next piece of a running
+// Bounds: at most `queue_size` chains in flight, of one site at most half where there are several; a fetch beyond
+// them is refused (503). Looks at held entries have places of their own, an eighth of that. The next piece of a running
 // download waits in line instead. Of the kernel's threads (io-wq) no site takes more than half, so that one dead mount
 // leaves the others theirs; what waits for a thread waits here, looks first.
 #pragma once
@@ -49,12 +49,14 @@ struct DiskOptions {
   uint64_t missing_ttl_ms = 2000;    // 0: until evicted
   uint64_t idle_after_ms = 600'000;  // 0: never
   uint64_t hash_seed = 0;            // of the keys
+  size_t kept_descriptors = 0;       // of small files whose bytes the cache has no room for
 };
 
 struct DiskCounters {
   stats::Counter absent, aged, other_release;  // misses: nothing was held; held, but a look was due; of another tree
   stats::Counter fetches, joined, rejected, published, moved, not_kept, read_bytes;
   stats::Counter looks, looks_ahead, unchanged, stale;  // stale: answers from an entry whose look has not come back
+  stats::Counter borrowed;                              // fetches that found their file open
   stats::Counter invalidated, missing_by_name, listings, preloaded, cold_opens, cold_reads;
   stats::Counter stream_pieces, stream_failures, read_ahead, referred_bytes;  // referred: sent by reference
   stats::Counter deepest;  // the most chains that were ever in flight
@@ -67,7 +69,7 @@ struct Found {
   bool stale = false;
 };
 
-class Disk final : cache::CacheObserver {
+class Disk final : cache::CacheObserver, FileCloser {
  public:
   /// All arguments outlive the Disk. `memory` is this worker's share of disk.stream_memory. `helper` may be nullptr:
   /// nothing is watched or listed then.
@@ -105,7 +107,11 @@ class Disk final : cache::CacheObserver {
   [[nodiscard]] bool streams_wait() { return !line_.empty(); }
   [[nodiscard]] const DiskCounters& counters() const { return counters_; }
   [[nodiscard]] uint32_t in_flight() const { return in_flight_; }
-  [[nodiscard]] bool idle() const { return in_flight_ == 0 && fetches_.live() == 0 && streams_.live() == 0; }
+  /// Files whose slow close waits for a kernel thread or is under way.
+  [[nodiscard]] uint32_t closing() const { return closing_; }
+  [[nodiscard]] bool idle() const {
+    return in_flight_ == 0 && fetches_.live() == 0 && streams_.live() == 0 && closing_ == 0;
+  }
 
  private:
   friend class Fetch;
@@ -120,8 +126,10 @@ class Disk final : cache::CacheObserver {
     struct Line {
       List<Fetch, WaitingForThread> looks, fetches;
       List<Stream, WaitingForThread> streams;
+      uint32_t granted = 0;
     };
     std::array<Line, 2> lines;  // that wait for a thread, by Work
+    std::vector<int> closing;   // foreign files that wait for one to be closed
   };
 
   // fetches
@@ -151,6 +159,10 @@ class Disk final : cache::CacheObserver {
   // places and threads
   [[nodiscard]] bool take_place(Fetch& fetch);
   void give_place(Fetch& fetch);
+  /// While no read has been cold for a while, a few reads a turn are not asked about first.
+  [[nodiscard]] bool probably_cached(int file, uint64_t first, size_t bytes);
+  [[nodiscard]] bool by_evidence_cached(int file, uint64_t first, size_t bytes);
+  void was_cold() { cold_ms_ = clock_.monotonic_ms; }
   [[nodiscard]] bool take_thread(uint32_t site, Work work);
   void give_thread(uint32_t site, Work work);
   [[nodiscard]] Use::Line& line_for(uint32_t site, Work work) { return uses_[site].lines[static_cast<size_t>(work)]; }
@@ -169,9 +181,11 @@ class Disk final : cache::CacheObserver {
   [[nodiscard]] Transfer& transfer() { return options_.transfer ? *options_.transfer : kernel_transfer_; }
   void streams_waiting_reclaim();
 
+  void close(int descriptor, uint32_t site, bool slow) override;
   void on_linked(const cache::Entry& entry) override;
   void on_unlinked(const cache::Entry& entry) override;
   void watch(const cache::Entry& entry);
+  [[nodiscard]] bool keeps_descriptors() const;
   void sweep();
   [[nodiscard]] uint64_t sweep_every_ms() const;
   /// One line a second at most; the next one says how many there were.
@@ -199,6 +213,7 @@ class Disk final : cache::CacheObserver {
   List<Fetch, ByAge> by_age_;   // all of them, the oldest first
   List<Fetch, Looking> looks_;  // for which somebody may be waiting, the oldest first
   std::vector<Use> uses_;       // by site
+  cache::Cache kept_;           // open small files
   Directories directories_;
   Missing missing_;
   struct Retiring {
@@ -223,8 +238,13 @@ class Disk final : cache::CacheObserver {
   uint32_t preloads_in_flight_ = 0;
   std::array<uint32_t, 2> threads_{};  // taken, all sites, by Work
   uint32_t in_line_ = 0;
+  uint32_t closes_ = 0;
+  uint32_t closing_ = 0;  // foreign files whose close waits or is under way
   uint64_t next_sequence_ = 0;
   uint64_t swept_ms_ = 0;
+  uint64_t kept_swept_ms_ = 0;
+  uint64_t cold_ms_ = 0;  // when a read last had to ask the disk
+  uint32_t unasked_ = 0;  // reads in this turn that were taken to be cached
   uint64_t verdict_watched_ms_ = 0;
   bool gone_ = false;
   DiskCounters counters_;

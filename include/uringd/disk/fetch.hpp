@@ -102,6 +102,7 @@ class Fetch : public Link<Fetch>,
 
   void become(State state);
   // opening
+  [[nodiscard]] bool borrow();
   void begin_tree(const Root& root);
   void begin_open();
   void open(uring::Walk walk);
@@ -115,11 +116,13 @@ class Fetch : public Link<Fetch>,
   void give_thread();
   // reading
   void read();
+  void begin_read();
   void submit_read(uring::Walk walk);
   void on_read(int result);
   void look_again();
   void on_looked(int result);
   void publish();
+  void keep_descriptor();
   void try_again();
   // listing
   void list(const uring::Attributes& attributes);
@@ -153,6 +156,7 @@ class Fetch : public Link<Fetch>,
   uring::Walk walk_ = uring::Walk::cached;
   uint8_t lent_ = 0;
   uint8_t attempts_ = 0;
+  uint8_t interruptions_ = 0;     // of its reads
   uint16_t own_status_ = 0;       // of the current tree, while the one before is asked
   uint16_t candidate_ = 0;        // which index name; index.size(): the directory itself
   bool directory_asked_ = false;  // the path ends with a slash
@@ -164,6 +168,8 @@ class Fetch : public Link<Fetch>,
   uring::StatusBuffer after_;
   cache::EntryRef known_;
   cache::EntryRef entry_;
+  OpenFileRef borrowed_;    // whose descriptor this is
+  uint64_t looked_ms_ = 0;  // when the path was seen to lead to it
   uint64_t started_ms_ = 0;
   uint64_t opened_ns_ = 0;
   int64_t read_began_wall_ns_ = 0;

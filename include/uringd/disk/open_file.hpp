@@ -16,6 +16,8 @@ namespace uringd::disk {
 /// Who may be sent by reference: files that cannot change, every file, none.
 enum class ZeroCopy : uint8_t { safe, always, never };
 
+class FileCloser;
+
 class OpenFile {
  public:
   /// Where it lies.
@@ -27,10 +29,10 @@ class OpenFile {
   };
   /// Takes the descriptor over. `content_type` outlives the file.
   OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, std::string_view content_type,
-           const Place& place);
+           const Place& place, FileCloser* closer = nullptr);
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() { ring_.close_file(descriptor_); }
+  ~OpenFile();
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const uring::Attributes& attributes() const { return attributes_; }
@@ -60,7 +62,17 @@ class OpenFile {
   uring::Attributes attributes_;
   std::string_view content_type_;
   Place place_;
+  FileCloser* closer_;
   char etag_[34];
+};
+
+/// Who closes files where the ring alone must not: outlives them.
+class FileCloser {
+ public:
+  virtual void close(int descriptor, uint32_t site, bool slow) = 0;
+
+ protected:
+  ~FileCloser() = default;
 };
 
 class OpenFileRef {

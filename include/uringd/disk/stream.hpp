@@ -3,7 +3,7 @@
 // client, given back when the client has sent them. Where the file may be sent by reference (disk.zero_copy) and its
 // pages are in memory they go straight to the socket; pages that are not are read as a piece.
 //
-//   idle ──► in_line ──► reading ──► ready ──► with_client ──► idle      abandoned: freed at its last completion
+//   idle ──► in_line ◄─► reading ──► ready ──► with_client ──► idle      abandoned: freed at its last completion
 //     └────► referring ──► in_line · idle · blocked (the socket is full) ──► referring
 //
 // While a client sends one piece the next is read, if reads have been slow and memory is plenty. What moves bytes is
@@ -29,8 +29,9 @@ class StreamClient {
  public:
   /// The next bytes, in order. The client owns the piece until it calls sent_all() or give_back().
   virtual void on_piece(std::span<const char> bytes) = 0;
-  /// The file shrank, changed or could not be read, or the socket broke: the answer must not look complete.
-  virtual void on_stream_failed() = 0;
+  /// The file shrank, changed or could not be read, or the socket broke: the answer must not look complete;
+  /// `status`: what it would be if it has not begun.
+  virtual void on_stream_failed(int status) = 0;
   /// Others wait for memory and this client's socket has taken nothing for a while: give_back() when the kernel lets
   /// go, at once where nothing is lent.
   virtual void on_memory_wanted() = 0;
@@ -90,8 +91,8 @@ class Stream : public Link<Stream, WaitingInLine>,
     size_t wanted = 0;
     uint64_t begun_turn = 0;
     uring::Walk walk = uring::Walk::cached;
+    uint8_t interruptions = 0;
     bool reading = false;  // not filled yet
-    bool cold = false;     // waits for a kernel thread
     bool lent = false;
     bool unwanted = false;  // goes back at its completion
   };
@@ -105,10 +106,10 @@ class Stream : public Link<Stream, WaitingInLine>,
   void on_installed(int result);
   void on_writable();
 
-  void with_thread(Piece& piece);
   /// The thread it waited for.
   void on_thread();
-  void give_thread();
+  void give_grant();
+  [[nodiscard]] bool probably_cached(uint64_t first);
   void look();
   void on_looked(int result);
 
@@ -117,7 +118,7 @@ class Stream : public Link<Stream, WaitingInLine>,
   /// Takes a place and memory and starts to read; false: one of them is missing, stay in line.
   [[nodiscard]] bool try_read();
   [[nodiscard]] bool begin_read(Piece& piece, uint64_t first);
-  void submit_read(Piece& piece, uring::Walk walk);
+  void submit_read(Piece& piece);
   void on_read(Piece& piece, int result);
   void end_read(Piece& piece);
   void let_go(Piece& piece);
@@ -129,7 +130,7 @@ class Stream : public Link<Stream, WaitingInLine>,
   void act();
   void hand_over();
   void refer();
-  void fail();
+  void fail(int status = 503);
   void release(Piece& piece);
   void free_unless_lent();
 
@@ -150,8 +151,10 @@ class Stream : public Link<Stream, WaitingInLine>,
   bool poll_lent_ = false;
   bool slow_ = false;  // the last read waited for a disk
   bool memory_wanted_ = false;
-  bool has_thread_ = false;
-  bool looked_ = false;  // a foreign file was seen to be unchanged before its last bytes go
+  bool granted_ = false;     // a kernel thread, for its next read
+  bool cold_ = false;        // its next bytes are not in memory
+  bool wants_look_ = false;  // waits for a kernel thread to look
+  bool looked_ = false;      // a foreign file was seen to be unchanged before its last bytes go
   uring::StatusBuffer status_;
 };
 

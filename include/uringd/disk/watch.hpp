@@ -35,9 +35,10 @@ namespace uringd::disk {
 /// What a batch of events means, equal ones once.
 struct WatchNews {
   std::vector<Invalidated> invalidated;
-  std::vector<uint32_t> moved;  // sites of which a component changed: a new generation, then rebuild()
-  std::vector<uint32_t> roots;  // sites whose root may be another directory now
-  bool overflow = false;        // events were lost: a new generation of every site, then rebuild_all()
+  std::vector<uint32_t> moved;    // sites of which a component changed: a new generation, then rebuild()
+  std::vector<uint32_t> doubted;  // sites with a component whose attributes changed: a new generation
+  std::vector<uint32_t> roots;    // sites whose root may be another directory now
+  bool overflow = false;          // events were lost: a new generation of every site, then rebuild_all()
 };
 
 class Watch {

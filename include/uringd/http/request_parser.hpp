@@ -1,6 +1,7 @@
-// RequestParser: bytes of one connection, in any pieces, become a Request or a status. One per connection, on its
-// worker; `reset` makes it ready for the next request. llhttp reads the bytes (strict, no lenient flag) and lives
-// behind this door; the framing rules that it leaves open (Host, one coding, one version, one space) are added here.
+// RequestParser: bytes of one connection, in any pieces, become a Request or a status. One per connection with a
+// request under way, on its worker; `reset` makes it ready for the next request. llhttp reads the bytes (strict, no
+// lenient flag) and lives behind this door; the framing rules that it leaves open (Host, one coding, one version, one
+// space) are added here.
 //     head ──► head_complete ──► body ──► complete        any of them ──► rejected (status(); answer it and close)
 // Bounds: the head, leading empty lines included, within header_size; the decoded body within body_size; framing of a
 // chunked body (sizes, extensions, trailers) within header_size + body_size. No byte is looked at twice by llhttp, and

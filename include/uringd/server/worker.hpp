@@ -26,6 +26,7 @@ namespace uringd::server {
 struct Shared {
   uint32_t connection_limit = 65536;
   std::atomic<uint32_t> connections{0};
+  std::atomic<uint64_t> active_ms{0};  // when a worker last answered something, to 100 ms
 };
 
 /// This worker's part of the memory and of the bounds.
@@ -36,7 +37,8 @@ struct WorkerOptions {
   uint32_t connection_slots = 4096;
   uint32_t parked_limit = 1024;  // sockets accepted between reaching the connection limit and pausing
   size_t cache_bytes = size_t{64} << 20;
-  size_t kept_files = 256;  // open descriptors of large files
+  size_t kept_files = 256;      // open descriptors of large files,
+  size_t kept_descriptors = 0;  // and of small ones that the cache has no room for
   size_t stream_memory_bytes = size_t{32} << 20;
   size_t output_blocks = 128;
   size_t input_bytes = size_t{64} << 20;

@@ -66,6 +66,7 @@ struct Mischief {
   uint32_t interrupted_wait = 0;   // a waiting turn returns with nothing
   uint32_t held_back = 0;          // a completion that could come now comes at a later turn
   uint64_t longest_delay_ns = 0;   // every operation takes up to this long
+  uint32_t no_cachestat = 0;       // in_page_cache() does not tell, as to who does not own the file
   uint32_t slow = 0;               // an open, read or look takes up to slowest_ns
   uint64_t slowest_ns = 0;
   uint32_t late = 0;  // an open, read or look takes place, and its completion comes up to latest_ns later

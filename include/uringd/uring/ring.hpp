@@ -19,6 +19,7 @@
 
 #include "uringd/base/result.hpp"
 #include "uringd/uring/attributes.hpp"
+#include "uringd/uring/page_cache.hpp"
 #include "uringd/uring/tag.hpp"
 
 namespace uringd::uring {
@@ -147,15 +148,19 @@ class Ring {
   void open_directory(const char* path, Tag tag);
   /// Read of something that is no file (an eventfd, inotify): completes when there is something to read.
   void read(int descriptor, std::span<char> into, uint64_t offset, Tag tag);
+  /// Whether reading these bytes would ask no disk (a plain system call that never waits). `bytes` > 0.
+  [[nodiscard]] Cached in_page_cache(int file, uint64_t offset, size_t bytes) const;
   /// Buffered read of a file at `offset`; the fixed form is used where `into` lies in registered memory. A short read
-  /// is no error. Walk::cached: what is in the page cache, answered at once; -EAGAIN where the disk would have to be
-  /// asked, -EOPNOTSUPP where the file system cannot tell (RWF_NOWAIT). Walk::in_thread: by a kernel thread. A plain
-  /// read would begin its read-ahead inside turn(), and where the device's queue is full (128 requests of a loop
-  /// device, fewer of a SATA disk) that waits for a tag: the whole worker stood still for 1.2 s at 256 cold reads
-  /// (measured).
+  /// is no error. Walk::cached: only what is in_page_cache(); answered at once, -EAGAIN or -EOPNOTSUPP where it is not
+  /// there after all (RWF_NOWAIT). Walk::in_thread: by a kernel thread. Any other read, RWF_NOWAIT or not, begins its
+  /// read-ahead inside turn(), and where the device's queue is full (128 requests of a loop device, fewer of a SATA
+  /// disk) that waits for a tag: the whole worker stood still for 1.2 s at 256 cold reads (measured).
   void read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag);
   /// Closes through the ring; nobody waits for it and no completion comes.
   void close_file(int file);
+  /// The same by a kernel thread, with a completion: closing a file of a FUSE file system asks its server, and the last
+  /// close of a large removed file frees its blocks.
+  void close_file(int file, Tag tag);
   /// statx(fd, AT_EMPTY_PATH | AT_STATX_DONT_SYNC): a plain system call that never waits for a disk. Error: a positive
   /// errno.
   [[nodiscard]] std::expected<Attributes, int> attributes_of(int file) const;

@@ -7,9 +7,21 @@
 
 namespace uringd::uring {
 
-// `overflow`: a socket that is closed as soon as it is accepted, because too many are waiting already. `watch`, `root`:
-// the helper thread's own ring.
-enum class Kind : uint8_t { nobody, acceptor, connection, fetch, stream, timer, mailbox, overflow, watch, root };
+// `closing`: a file whose close may take long. `overflow`: a socket that is closed as soon as it is accepted, because
+// too many are waiting already. `watch`, `root`: the helper thread's own ring.
+enum class Kind : uint8_t {
+  nobody,
+  acceptor,
+  connection,
+  fetch,
+  stream,
+  timer,
+  mailbox,
+  overflow,
+  watch,
+  root,
+  closing
+};
 
 struct Tag {
   static constexpr uint32_t slot_limit = 1U << 24;

@@ -112,6 +112,10 @@ void WorldState::begin_file(Operation& operation) {
   if (operation.tag.kind == Kind::mailbox) return;  // an eventfd of the program's, which no other thread writes to here
   if (operation.action == Action::close_file) {
     close_file(operation.number);
+    if (operation.tag.kind != Kind::nobody) {  // a completion is wanted
+      operation.decided = true;
+      return;
+    }
     operation.done = true;
     ++counters.completions;
     return;

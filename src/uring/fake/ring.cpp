@@ -241,12 +241,21 @@ void Ring::open_beneath(int root, const char* path, Resolve resolve, Walk walk, 
       {.action = Action::open, .tag = tag, .number = root, .path = path, .resolve = resolve, .walk = walk});
 }
 void Ring::open_directory(const char*, Tag) { CHECK(!"only the helper thread does this, and it is not simulated"); }
+Cached Ring::in_page_cache(int, uint64_t, size_t) const {
+  WorldState& world = implementation_->state;
+  if (world.random.chance(world.mischief.no_cachestat)) return Cached::unknown;
+  const bool cold = world.random.chance(world.mischief.uncached) || world.random.chance(world.mischief.slow);
+  return cold ? Cached::no : Cached::yes;
+}
 void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) {
   read(descriptor, into, offset, Walk::in_thread, tag);
 }
 void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag) {
   implementation_->state.queue(
       {.action = Action::read, .tag = tag, .number = file, .into = into, .walk = walk, .offset = offset});
+}
+void Ring::close_file(int file, Tag tag) {
+  implementation_->state.queue({.action = Action::close_file, .tag = tag, .number = file});
 }
 void Ring::close_file(int file) { implementation_->state.queue({.action = Action::close_file, .number = file}); }
 std::expected<Attributes, int> Ring::attributes_of(int file) const {

@@ -170,11 +170,15 @@ TEST_CASE("version 1: a group of another controller is not asked for memory") {
   CHECK(machine.look().memory_bytes == memory_of_this_machine());
 }
 
-TEST_CASE("kept descriptors are a sixteenth of the limit, divided over the workers, within bounds") {
-  config::Config config = config::default_config();
-  CHECK(worker_options(config, of(2, GiB, 65536), 0).kept_files == 2048);
-  CHECK(worker_options(config, of(1, GiB, 1 << 20), 0).kept_files == 4096);
+TEST_CASE("kept descriptors leave those in use alone, are divided over the workers, and are bounded by memory too") {
+  const config::Config config = config::default_config();  // a queue of 1024: 3072 descriptors in use
+  CHECK(worker_options(config, of(2, 64 * GiB, 67072), 0).kept_files == 2000);
+  CHECK(worker_options(config, of(2, 64 * GiB, 67072), 0).kept_descriptors == 24000);
+  CHECK(worker_options(config, of(1, 64 * GiB, 1 << 20), 0).kept_files == 4096);
+  CHECK(worker_options(config, of(1, 64 * GiB, 1 << 20), 0).kept_descriptors == 65536);
+  CHECK(worker_options(config, of(1, GiB, 1 << 20), 0).kept_descriptors == 8192);
   CHECK(worker_options(config, of(4, GiB, 256), 0).kept_files == 8);
+  CHECK(worker_options(config, of(4, GiB, 256), 0).kept_descriptors == 0);
 }
 
 TEST_CASE("a group name without a slash does not end the process") {

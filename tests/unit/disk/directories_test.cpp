@@ -31,11 +31,11 @@ TEST_CASE("a watch is asked for once, with the first entry that is worth one, of
   directories.enter(0, "/d");  // a verdict
   CHECK(door.watch_calls.empty());
   directories.enter(0, "/d");
-  directories.watch(0, "/d");
+  directories.watch(0, "/d", 0);
   directories.enter(0, "/d");
-  directories.watch(0, "/d");
+  directories.watch(0, "/d", 0);
   directories.enter(1, "/d");
-  directories.watch(1, "/d");
+  directories.watch(1, "/d", 0);
   CHECK(door.watch_calls == Names{"0:/d", "1:/d"});
   CHECK(directories.count() == 2);
 }
@@ -45,10 +45,10 @@ TEST_CASE("a watch that was refused is asked for again with the next entry") {
   disk::Directories directories(&door, hash_seed);
   door.busy = true;
   directories.enter(0, "/d");
-  directories.watch(0, "/d");
+  directories.watch(0, "/d", 0);
   door.busy = false;
-  directories.watch(0, "/d");
-  directories.watch(0, "/d");
+  directories.watch(0, "/d", 0);
+  directories.watch(0, "/d", 0);
   CHECK(door.watch_calls == Names{"0:/d", "0:/d"});
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("a directory that is empty for ten seconds loses its watch; one that f
   disk::Directories directories(&door, hash_seed);
   for (const char* path : {"/goes", "/stays"}) {
     directories.enter(0, path);
-    directories.watch(0, path);
+    directories.watch(0, path, 0);
     directories.enter(0, path);
     directories.leave(0, path, 1000);  // not the last
   }
@@ -68,13 +68,13 @@ TEST_CASE("a directory that is empty for ten seconds loses its watch; one that f
   directories.sweep(69'999);
   CHECK(door.unwatched.empty());
   directories.enter(0, "/stays");
-  directories.watch(0, "/stays");
+  directories.watch(0, "/stays", 0);
   directories.sweep(70'000);
   CHECK(door.unwatched == Names{"0:/goes"});
   CHECK(directories.count() == 1);
   CHECK(door.watch_calls.size() == 2);
   directories.enter(0, "/goes");
-  directories.watch(0, "/goes");
+  directories.watch(0, "/goes", 0);
   CHECK(door.watch_calls.size() == 3);
 }
 
@@ -94,7 +94,7 @@ TEST_CASE("of more than 4,096 empty directories the one that is empty longest go
   for (int number = 0; number <= 4096; ++number) {
     const std::string path = "/" + std::to_string(number);
     directories.enter(0, path);
-    directories.watch(0, path);
+    directories.watch(0, path, 0);
     directories.leave(0, path, 0);
     CHECK(door.unwatched.size() == (number == 4096 ? 1 : 0));
   }
@@ -105,7 +105,7 @@ TEST_CASE("of more than 4,096 empty directories the one that is empty longest go
 TEST_CASE("without a helper thread nothing is asked for and nothing is kept") {
   disk::Directories directories(nullptr, hash_seed);
   directories.enter(0, "/d");
-  directories.watch(0, "/d");
+  directories.watch(0, "/d", 0);
   directories.leave(0, "/d", 0);
   CHECK(directories.count() == 0);
 }

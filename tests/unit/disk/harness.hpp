@@ -260,7 +260,7 @@ struct Downloading final : disk::StreamClient {
     piece.assign(bytes.begin(), bytes.end());
     if (order) order->push_back(this);
   }
-  void on_stream_failed() override { failed = true; }
+  void on_stream_failed(int) override { failed = true; }
   void on_memory_wanted() override { ++memory_wanted; }
   void start(Bench& bench, const disk::OpenFileRef& file, uint64_t first, uint64_t length) {
     stream = bench.disk->stream(file, first, length, *this);

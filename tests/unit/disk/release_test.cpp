@@ -173,7 +173,7 @@ TEST_CASE("an old look that ends does not end the patience with the new one") {
   const Waiting aged(bench, "/a.txt");
   bench.pass(200);
   REQUIRE(aged.told == 1);
-  REQUIRE(before.told == 0);
+  CHECK(before.told == 1);                   // by then the new look had seen that the entry is the new tree's too
   bench.world.fail_open("root/a.txt", EIO);  // the old look's end
   bench.pass(101'000);
   CHECK(before.told == 1);

@@ -91,7 +91,8 @@ TEST_CASE("while a client sends one piece of a file on a slow disk the next is r
   CHECK(bench.disk->counters().read_ahead == 1);
   CHECK(bench.memory.area().size() - bench.memory.free_bytes() == 2 * piece_bytes);
   finish(bench, client);
-  CHECK(bench.disk->counters().read_ahead == 7);  // 500,000 bytes are 8 pieces; the first was nobody's next
+  // 500,000 bytes are 8 pieces; the first was nobody's next, and one may have happened to come at once.
+  CHECK(bench.disk->counters().read_ahead.value() >= 6);
   const bool same = client.got == bench.content.substr(1000, 500'000);
   CHECK(same);
   CHECK(bench.memory.free_bytes() == bench.memory.area().size());
@@ -177,9 +178,8 @@ TEST_CASE("a turn reads and sends no more than its bytes, whoever comes; the res
   for (Downloading& client : clients) client.leave();
 }
 
-TEST_CASE("reads in flight are bounded in bytes, and who waits for others' bytes sleeps") {
+TEST_CASE("reads of what is in memory are bounded in bytes, and who waits for others' bytes sleeps") {
   Turns bench(with(size_t{16} << 20, SIZE_MAX, 3 * piece_bytes));
-  bench.slow();
   std::deque<Downloading> clients;
   for (int count = 0; count < 10; ++count) clients.emplace_back().start(bench, bench.file, 0, piece_bytes);
   bench.disk->on_tick();
@@ -192,6 +192,27 @@ TEST_CASE("reads in flight are bounded in bytes, and who waits for others' bytes
     client.take();
     client.leave();
   }
+}
+
+TEST_CASE("reads that need the disk take a thread each, and who waits for one holds no memory and nobody up") {
+  BenchOptions options = with(size_t{16} << 20);
+  options.disk.kernel_threads = 3;
+  Turns bench(options);
+  bench.hang();
+  std::deque<Downloading> clients;
+  for (int count = 0; count < 10; ++count) clients.emplace_back().start(bench, bench.file, 0, piece_bytes);
+  bench.disk->on_tick();
+  CHECK(bench.reads() == 3);
+  CHECK(bench.memory.area().size() - bench.memory.free_bytes() == 3 * piece_bytes);
+  CHECK(bench.disk->in_flight() == 3);
+  bench.warm();
+  Downloading quick;
+  quick.start(bench, bench.file, 0, piece_bytes);
+  bench.pass(5);
+  CHECK(quick.stream->holds_piece());
+  quick.take();
+  quick.leave();
+  for (Downloading& client : clients) client.leave();
 }
 
 // --- by reference ---
@@ -221,7 +242,7 @@ struct RecordingTransfer final : disk::Transfer {
 /// A connection without the rest: sends pieces at once, and hears what went without it.
 struct Referring final : disk::StreamClient {
   void on_piece(std::span<const char> bytes) override { piece.assign(bytes.begin(), bytes.end()); }
-  void on_stream_failed() override { failed = true; }
+  void on_stream_failed(int) override { failed = true; }
   void on_memory_wanted() override {}
   void on_referred(size_t bytes) override { referred += bytes; }
   void on_reading() override { ++reading; }

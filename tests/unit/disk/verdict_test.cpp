@@ -82,6 +82,10 @@ TEST_CASE("with a missing_ttl of 0 a 404 is remembered until it is evicted") {
   Bench bench({.disk = {.max_cached_file_bytes = 4096, .missing_ttl_ms = 0, .idle_after_ms = 0}});
   bench.age();
   CHECK(status_of(bench, "/missing") == 404);
+  bench.age(3 * second_ns);
+  CHECK(bench.door.watch_calls.size() == 1);
+  CHECK(status_of(bench, "/missing") == 404);  // looked at once more, now that its directory's watch stands
+  CHECK(bench.disk->counters().looks == 1);
   bench.age(second_ns * 1'000'000);
   const Waiting later(bench, "/missing");
   CHECK(later.at_once);

@@ -253,3 +253,39 @@ TEST_CASE("a file is immutable while it has that flag, where the file system and
   CHECK(by_look);
   CHECK_FALSE(files.look(file.number()).immutable);
 }
+
+TEST_CASE("a cached read brings what the page cache has within the turn that submits it, a read in a thread the same") {
+  Files files;
+  files.directory.write("a", "0123456789");
+  const Fd file(files.open("a"));
+  CHECK(files.ring.in_page_cache(file.number(), 0, 10));
+  std::array<char, 16> bytes{};
+  files.ring.read(file.number(), bytes, 2, Walk::cached, tag_of(1));
+  const auto completions = files.ring.turn(false);
+  REQUIRE(completions.size() == 1);
+  CHECK(completions[0].result == 8);
+  CHECK(std::string_view(bytes.data(), 8) == "23456789");
+  bytes = {};
+  files.ring.read(file.number(), bytes, 5, Walk::in_thread, tag_of(2));
+  CHECK(files.completions.wait_for(2).result == 5);
+  CHECK(std::string_view(bytes.data(), 5) == "56789");
+}
+
+TEST_CASE("what was dropped from the page cache is not in it, a cached read says EAGAIN, and a thread brings it") {
+  Files files;
+  const std::string content(256 * 1024, 'x');
+  files.directory.write("a", content);
+  const Fd file(files.open("a"));
+  REQUIRE(fsync(file.number()) == 0);
+  REQUIRE(posix_fadvise(file.number(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+  if (files.ring.in_page_cache(file.number(), 128 * 1024, 4096) != Cached::no)
+    return;  // tmpfs: there is no other place
+  std::array<char, 4096> bytes{};
+  files.ring.read(file.number(), bytes, 128 * 1024, Walk::cached, tag_of(1));
+  const int cached = files.completions.wait_for(1).result;
+  CHECK((cached == -EAGAIN || cached == -EOPNOTSUPP));
+  files.ring.read(file.number(), bytes, 128 * 1024, Walk::in_thread, tag_of(2));
+  CHECK(files.completions.wait_for(2).result == 4096);
+  CHECK(bytes[0] == 'x');
+  CHECK(files.ring.in_page_cache(file.number(), 128 * 1024, 4096) == Cached::yes);
+}

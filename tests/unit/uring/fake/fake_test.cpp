@@ -743,3 +743,104 @@ TEST_CASE("an installed descriptor counts as held and keeps its socket open afte
     bench.ring->turn(false);
   }));
 }
+
+TEST_CASE("a directory's times change with the names in it, and the names are told as they are at that moment") {
+  Bench bench;
+  bench.world.put_file("d/b", "one");
+  bench.world.put_file("d/a", "one");
+  const int directory = bench.open("d");
+  CHECK(bench.world.names(directory) == std::vector<std::string>{"a", "b"});
+  const auto attributes = [&] { return bench.ring->attributes_of(directory).value(); };
+  const Attributes before = attributes();
+  CHECK(before.type == FileType::directory);
+  bench.world.put_file("d/a", "two");  // no name comes or goes
+  CHECK(attributes() == before);
+  bench.world.put_file("d/c", "one");
+  const Attributes grown = attributes();
+  CHECK_FALSE(grown == before);
+  bench.world.remove("d/b");
+  CHECK_FALSE(attributes() == grown);
+  CHECK(bench.world.names(directory) == std::vector<std::string>{"a", "c"});
+}
+
+TEST_CASE("a remote file's attributes are those of the last open or look, whatever happened since") {
+  Bench bench;
+  bench.world.set_remote(true);
+  bench.world.put_file("a", "one");
+  const int file = bench.open("a");
+  bench.world.put_file("a", "three");
+  CHECK(bench.ring->attributes_of(file)->size_bytes == 3);
+  StatusBuffer status;
+  bench.ring->look(file, status, tag_of(1));
+  REQUIRE(bench.wait_for(1).result == 0);
+  CHECK(Ring::attributes_from(status).size_bytes == 5);
+  CHECK(bench.ring->attributes_of(file)->size_bytes == 5);
+}
+
+TEST_CASE("what completes late took place before: a change in between is not seen") {
+  Mischief late;
+  late.late = 1000;
+  late.latest_ns = 1'000'000'000;
+  Bench bench(5, late);
+  if (bench.root < 0) bench.root = bench.world.root();
+  bench.ring->open_beneath(bench.root, "a", Resolve::symlinks_inside, Walk::in_thread, tag_of(1));
+  bench.ring->turn(false);
+  bench.world.put_file("a", "one");
+  CHECK(bench.wait_for(1).result == -ENOENT);
+  CHECK(bench.world.held().empty());
+  const int file = bench.open("a");
+  std::array<char, 8> bytes{};
+  bench.ring->read(file, bytes, 0, Walk::in_thread, tag_of(2));
+  bench.ring->turn(false);
+  bench.world.put_file("a", "three");
+  CHECK(bench.wait_for(2).result == 3);
+  CHECK(std::string_view(bytes.data(), 3) == "one");
+}
+
+TEST_CASE("a slow open, read or look takes up to its time; what is cached does not") {
+  Mischief slow;
+  slow.slow = 1000;
+  slow.slowest_ns = 3'000'000'000;
+  Bench bench(6, slow);
+  bench.world.put_file("a", "one");
+  uint64_t before = bench.world.now_ns();
+  const int file = bench.open("a");
+  CHECK(bench.world.now_ns() - before > 10'000'000);
+  before = bench.world.now_ns();
+  bench.open("a", Resolve::symlinks_inside, Walk::cached);
+  CHECK(bench.world.now_ns() - before < 1'000'000);
+  StatusBuffer status;
+  bench.ring->look(file, status, tag_of(1));
+  bench.wait_for(1);
+  CHECK(bench.world.now_ns() - before > 10'000'000);
+}
+
+TEST_CASE("an interrupted turn returns with nothing, at the time of the interruption") {
+  Bench bench;
+  bench.ring->timeout_at(bench.world.now_ns() + 9'000'000, tag_of(1));
+  bench.world.after(2'000'000, [](World& world) { world.interrupt(); });
+  const uint64_t before = bench.world.now_ns();
+  CHECK(bench.ring->turn(true).empty());
+  CHECK(bench.world.now_ns() - before < 3'000'000);
+  CHECK(bench.wait_for(1).result == -ETIME);
+}
+
+TEST_CASE("a closed root stops the process that opens beneath it, also when the open is under way") {
+  Bench bench;
+  const int root = bench.world.root();
+  bench.world.close_root(root);
+  CHECK(dies([&] {
+    bench.ring->open_beneath(root, "a", Resolve::symlinks_inside, Walk::in_thread, tag_of(1));
+    bench.ring->turn(false);
+  }));
+  CHECK(dies([&] {
+    Mischief slow;
+    slow.longest_delay_ns = 1'000'000'000;
+    Bench other(7, slow);
+    const int own = other.world.root();
+    other.ring->open_beneath(own, "a", Resolve::symlinks_inside, Walk::in_thread, tag_of(1));
+    other.ring->turn(false);
+    other.world.close_root(own);
+    other.world.check();
+  }));
+}

@@ -1,0 +1,40 @@
+// Talk: what a connection needs only while there is something to say or to hear out: the request being received, its
+// answer, and what the kernel borrows meanwhile. Leased from the worker's slab when bytes arrive and given back when
+// all are answered and sent, so that a connection that says nothing costs no more than its Connection (10,000 of them
+// would hold 17 MB). The slab has one for each connection, so a lease never fails; those used last are used first, and
+// memory is touched only as more are under way at once.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+
+#include "input_buffer.hpp"
+#include "output.hpp"
+#include "uringd/disk/stream.hpp"
+#include "uringd/http/request_parser.hpp"
+#include "uringd/server/exchange.hpp"
+#include "uringd/uring/ring.hpp"
+
+namespace uringd::server {
+
+struct Talk {
+  Talk(http::RequestParser::Limits limits, InputBudget& budget, BlockPool& blocks)
+      : parser(limits), input(budget), output(blocks) {}
+
+  http::RequestParser parser;
+  InputBuffer input;
+  Exchange exchange;
+  uint64_t started_ms = 0;   // 0: no byte of a request is there
+  uint64_t progress_ms = 0;  // when the kernel last took bytes, or the client last acknowledged some
+  int unacknowledged = -1;   // at the last look; -1: not looked since the last progress
+  int rejected_status = 0;   // of a request whose rejection waits until the answers before it are sent
+  uint32_t site = 0;
+  disk::Stream* stream = nullptr;
+  msghdr message{};         // lent to a send, with
+  Output::Rest rest{};      // what it points to
+  uring::PeerAddress peer;  // lent while it is asked for
+  Output output;
+};
+
+}  // namespace uringd::server
