@@ -57,20 +57,41 @@ void Helper::on_change(const std::string& path, bool structural) {
     const std::string& tree = releases_.current(site).tree;
     if (!path.starts_with(tree)) continue;
     const std::string below = path.substr(tree.size() - 1);  // with its slash
-    if (!watched_.contains({site, directory_of(below)}) || random_.chance(helping_.lost)) continue;
-    tell(site, below);
-    if (below == "/small.html") tell(site, "/link");
+    const bool name_matters = watched_.contains({site, directory_of(below)});
+    const bool way_matters = structural && leads_to_watched(site, below);
+    if (!name_matters && !way_matters) continue;
+    if (random_.chance(helping_.lost)) {
+      if (structural) untold_.emplace(site, below);
+      continue;
+    }
+    if (name_matters) tell(site, below);
+    if (name_matters && below == "/small.html") tell(site, "/link");
     if (structural) {
       later([this, site](const Deliver&) { bump_now(site); });
     }
   }
 }
 
+bool Helper::leads_to_watched(uint32_t site, const std::string& below) const {
+  return std::any_of(watched_.begin(), watched_.end(), [&](const auto& watched) {
+    return watched.first == site && (watched.second == below || watched.second.starts_with(below + "/"));
+  });
+}
+
+// What is told of a name proves nothing while a directory above it is not known to have changed.
+bool Helper::proves(uint32_t site, const std::string& below) const {
+  return std::none_of(untold_.begin(), untold_.end(), [&](const auto& untold) {
+    return untold.first == site && below.starts_with(untold.second + "/");
+  });
+}
+
 void Helper::tell(uint32_t site, const std::string& below) {
   later([this, site, below](const Deliver& deliver) {
     trace(world_.now_ns(), "notice: s%u%s changed", site, below.c_str());
     deliver(disk::Invalidated{.site = site, .path = below});
-    if (below != "/link") releases_.told("s" + std::to_string(site) + below, world_.now_ns());
+    if (below != "/link" && proves(site, below)) {
+      releases_.told("s" + std::to_string(site) + below, world_.now_ns());
+    }
   });
 }
 

@@ -71,6 +71,8 @@ class Helper final : public disk::HelperDoor {
   void later(std::function<void(const Deliver&)> action);
   void on_change(const std::string& path, bool structural);
   void tell(uint32_t site, const std::string& below);
+  [[nodiscard]] bool leads_to_watched(uint32_t site, const std::string& below) const;
+  [[nodiscard]] bool proves(uint32_t site, const std::string& below) const;
   void switch_now(uint32_t site, uint32_t tree);
   void bump_now(uint32_t site);
   void publish(uint32_t site, std::unique_ptr<disk::SiteState> next, Period period);
@@ -83,6 +85,7 @@ class Helper final : public disk::HelperDoor {
   uring::Random random_;
   disk::Sites* sites_ = nullptr;
   std::set<std::pair<uint32_t, std::string>> watched_;
+  std::set<std::pair<uint32_t, std::string>> untold_;  // directories whose change was lost
   std::map<const disk::SiteState*, std::unique_ptr<const disk::SiteState>> retired_;
   std::set<const disk::SiteState*> announced_;  // of the retired ones
   std::vector<Due> due_;
