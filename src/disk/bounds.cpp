@@ -85,6 +85,11 @@ bool Disk::take_thread(uint32_t site, Work work) {
   return true;
 }
 
+void Disk::put_back_thread(uint32_t site, Work work) {
+  --threads_[static_cast<size_t>(work)];
+  --uses_[site].threads[static_cast<size_t>(work)];
+}
+
 // The others go first, so that none waits for ever; looks before the rest, since somebody may wait for a hot entry.
 void Disk::give_thread(uint32_t site, Work work) {
   const auto kind = static_cast<size_t>(work);
@@ -104,13 +109,18 @@ void Disk::give_thread(uint32_t site, Work work) {
     };
     constexpr size_t most_closing = 4;  // before who opens waits for who closes: descriptors must not pile up
     if (may_close && use.closing.size() > most_closing) return close_one();
+    const auto serve_a_stream = [&] {
+      while (Stream* stream = line.streams.pop_front()) {
+        if (stream->on_thread()) return true;
+      }
+      return false;
+    };
     constexpr uint32_t for_streams = 4;  // one grant of so many goes to a download first: small files never end
-    Stream* stream = ++line.granted % for_streams == 0 ? line.streams.pop_front() : nullptr;
-    Fetch* next = stream ? nullptr : line.looks.pop_front();
-    if (!stream && !next) next = line.fetches.pop_front();
+    if (++line.granted % for_streams == 0 && serve_a_stream()) return;
+    Fetch* next = line.looks.pop_front();
+    if (!next) next = line.fetches.pop_front();
     if (next) return next->on_thread();
-    if (!stream) stream = line.streams.pop_front();
-    if (stream) return stream->on_thread();
+    if (serve_a_stream()) return;
     if (may_close) return close_one();
   }
 }

@@ -83,18 +83,20 @@ void Stream::leave_line() {
   --disk_.in_line_;
 }
 
-// What is not in memory needs a kernel thread before it needs a buffer: who waits for one holds up nobody and nothing.
+// What is not in memory needs a kernel thread before it needs a buffer: who waits for one holds up nobody and nothing,
+// and nobody keeps one while waiting for a place or a buffer (a fetch may hold the last place and wait for it).
 bool Stream::try_read() {
   CHECK(state_ == State::in_line);
-  if (!granted_ && (cold_ || !probably_cached(position_))) {
-    if (!disk_.take_thread(file_->site(), Work::read)) {
-      leave_line();
-      disk_.line_for(file_->site(), Work::read).streams.push_back(*this);
-      return true;
-    }
-    granted_ = true;
+  const bool cold = cold_ || !probably_cached(position_);
+  if (cold && !disk_.take_thread(file_->site(), Work::read)) {
+    leave_line();
+    disk_.line_for(file_->site(), Work::read).streams.push_back(*this);
+    return true;
   }
-  if (!begin_read(piece(), position_)) return false;
+  if (!begin_read(piece(), position_, cold)) {
+    if (cold) disk_.put_back_thread(file_->site(), Work::read);
+    return false;
+  }
   leave_line();
   become(State::reading);
   return true;
@@ -105,25 +107,29 @@ bool Stream::probably_cached(uint64_t first) {
   return disk_.by_evidence_cached(file_->descriptor(), first, wanted);
 }
 
-void Stream::on_thread() {
-  if (wants_look_) return look();
-  CHECK(state_ == State::in_line && !granted_);
+bool Stream::on_thread() {
+  if (wants_look_) {
+    look();
+    return true;
+  }
+  CHECK(state_ == State::in_line);
   CHECK(disk_.take_thread(file_->site(), Work::read));
-  granted_ = true;
-  disk_.line_.push_front(*this);
-  ++disk_.in_line_;
-  disk_.serve_streams();
+  if (!begin_read(piece(), position_, true)) {
+    disk_.put_back_thread(file_->site(), Work::read);
+    cold_ = true;
+    disk_.line_.push_back(*this);
+    ++disk_.in_line_;
+    return false;
+  }
+  become(State::reading);
+  return true;
 }
 
-void Stream::give_grant() {
-  if (std::exchange(granted_, false)) disk_.give_thread(file_->site(), Work::read);
-}
-
-// With the thread that was granted, if one was.
-bool Stream::begin_read(Piece& piece, uint64_t first) {
+// `in_thread`: one was taken for it.
+bool Stream::begin_read(Piece& piece, uint64_t first, bool in_thread) {
   CHECK(piece.memory.empty());
   const size_t wanted = std::min<uint64_t>(disk_.options_.stream_piece_bytes, end_ - first);
-  if (!granted_ && !disk_.may_read(wanted)) return false;
+  if (!in_thread && !disk_.may_read(wanted)) return false;
   const std::span<char> memory = disk_.memory_.lease(wanted);
   if (memory.empty()) return false;
   if (!disk_.take_place()) {
@@ -134,9 +140,9 @@ bool Stream::begin_read(Piece& piece, uint64_t first) {
            .first = first,
            .wanted = std::min<uint64_t>(memory.size(), end_ - first),
            .begun_turn = disk_.turns_,
-           .walk = granted_ ? uring::Walk::in_thread : uring::Walk::cached,
+           .walk = in_thread ? uring::Walk::in_thread : uring::Walk::cached,
            .reading = true};
-  if (std::exchange(granted_, false)) {
+  if (in_thread) {
     ++disk_.counters_.cold_reads;
   } else {
     disk_.reading_bytes_ += piece.wanted;
@@ -222,11 +228,12 @@ void Stream::hand_over() {
 void Stream::read_ahead() {
   const uint64_t first = piece().first + piece().filled;
   if (file_->foreign() || first == end_ || !other().memory.empty() || !disk_.may_read_ahead()) return;
-  if (!probably_cached(first)) {
-    if (!disk_.take_thread(file_->site(), Work::read)) return;
-    granted_ = true;
+  const bool cold = !probably_cached(first);
+  if (cold && !disk_.take_thread(file_->site(), Work::read)) return;
+  if (!begin_read(other(), first, cold)) {
+    if (cold) disk_.put_back_thread(file_->site(), Work::read);
+    return;
   }
-  if (!begin_read(other(), first)) return give_grant();
   disk_.ahead_.push_back(*this);
   ++disk_.counters_.read_ahead;
 }
@@ -324,7 +331,6 @@ void Stream::abandon() {
   } else if (state_ == State::in_line) {
     leave_line();
   }
-  give_grant();
   if (state_ == State::with_client) static_cast<Link<Stream, WithClient>*>(this)->unlink();
   if (state_ != State::idle) become(State::idle);
   drop_read_ahead();

@@ -165,6 +165,8 @@ class Disk final : cache::CacheObserver, FileCloser {
   void was_cold() { cold_ms_ = clock_.monotonic_ms; }
   [[nodiscard]] bool take_thread(uint32_t site, Work work);
   void give_thread(uint32_t site, Work work);
+  /// One that was taken a moment ago and not used: nobody waits for it.
+  void put_back_thread(uint32_t site, Work work);
   [[nodiscard]] Use::Line& line_for(uint32_t site, Work work) { return uses_[site].lines[static_cast<size_t>(work)]; }
 
   // streams

@@ -106,9 +106,8 @@ class Stream : public Link<Stream, WaitingInLine>,
   void on_installed(int result);
   void on_writable();
 
-  /// The thread it waited for.
-  void on_thread();
-  void give_grant();
+  /// The thread it waited for. False: it could not use it, and waits for something else.
+  [[nodiscard]] bool on_thread();
   [[nodiscard]] bool probably_cached(uint64_t first);
   void look();
   void on_looked(int result);
@@ -117,7 +116,7 @@ class Stream : public Link<Stream, WaitingInLine>,
   void leave_line();
   /// Takes a place and memory and starts to read; false: one of them is missing, stay in line.
   [[nodiscard]] bool try_read();
-  [[nodiscard]] bool begin_read(Piece& piece, uint64_t first);
+  [[nodiscard]] bool begin_read(Piece& piece, uint64_t first, bool in_thread);
   void submit_read(Piece& piece);
   void on_read(Piece& piece, int result);
   void end_read(Piece& piece);
@@ -151,7 +150,6 @@ class Stream : public Link<Stream, WaitingInLine>,
   bool poll_lent_ = false;
   bool slow_ = false;  // the last read waited for a disk
   bool memory_wanted_ = false;
-  bool granted_ = false;     // a kernel thread, for its next read
   bool cold_ = false;        // its next bytes are not in memory
   bool wants_look_ = false;  // waits for a kernel thread to look
   bool looked_ = false;      // a foreign file was seen to be unchanged before its last bytes go
