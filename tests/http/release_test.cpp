@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Seen "within 100 ms"; the rest is the machine's, which has two cores and other tests beside us.
-constexpr Milliseconds kSeen{sanitized() ? 800 : 350};
+constexpr Milliseconds kSeen{sanitized() ? 1500 : 800};  // tests run side by side: seen 596 once
 
 const std::vector<std::string> kTargets = {"/a.txt", "/css/site.css", "/deep/er/page.html", "/large.bin"};
 
