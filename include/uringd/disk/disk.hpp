@@ -1,7 +1,8 @@
 // Disk: the only room that opens served files, and the one that says what of the cache may be believed. One per worker,
 // on its ring. It turns a key into an Outcome (a Fetch: one per key however many wait), looks again at entries that
 // grow old (a Fetch that knows an entry), and turns an open large file into pieces (a Stream). Nothing here blocks;
-// statx of an open descriptor with DONT_SYNC is the one system call on a served file that a worker makes itself.
+// the system calls on served files that a worker makes itself never wait for a disk: statx with DONT_SYNC, cachestat, and
+// sendfile of pages in memory.
 //
 // Bounds: at most `queue_size` chains in flight, of one site at most half where there are several; a fetch beyond
 // them is refused (503). Looks at held entries have places of their own, an eighth of that. The next piece of a running
