@@ -1,7 +1,7 @@
 // Disk: the only room that opens served files, and the one that says what of the cache may be believed. One per worker,
 // on its ring. It turns a key into an Outcome (a Fetch: one per key however many wait), looks again at entries that
 // grow old (a Fetch that knows an entry), and turns an open large file into pieces (a Stream). Nothing here blocks;
-// the system calls on served files that a worker makes itself never wait for a disk: statx with DONT_SYNC, cachestat, and
+// the system calls on served files that a worker makes itself do not wait for a disk: statx with DONT_SYNC, cachestat,
 // sendfile of pages in memory.
 //
 // Bounds: at most `queue_size` chains in flight, of one site at most half where there are several; a fetch beyond
