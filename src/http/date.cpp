@@ -101,30 +101,26 @@ struct Reader {
   void fail() { good = false; }
 };
 
-/// The date is one of the calendar, `day_index` is its own day of the week, and nothing is left of the text.
-std::optional<int64_t> finish(const Reader& reader, Civil date, int seconds, size_t day_index) {
+/// The date is one of the calendar, and nothing is left of the text.
+std::optional<int64_t> finish(const Reader& reader, Civil date, int seconds) {
   if (!reader.good || !reader.rest.empty() || date.year < 1) return std::nullopt;
   if (date.day < 1 || date.day > month_length(date.year, date.month)) return std::nullopt;
-  const int64_t days = days_of(date);
-  if (weekday(days) != day_index) return std::nullopt;
-  return days * day_s + seconds;
+  return days_of(date) * day_s + seconds;
 }
 
-/// Which day's name does the text begin with (its first three letters, or all of it)? 7: none.
-size_t take_day_name(Reader& reader, bool full_name) {
-  for (size_t i = 0; i < day_names.size(); ++i) {
-    const std::string_view name = full_name ? day_names[i] : day_names[i].substr(0, 3);
-    if (!reader.rest.starts_with(name)) continue;
-    reader.rest.remove_prefix(name.size());
-    return i;
+/// The name of a day (its first three letters, or all of it). Which one is not held against the date: it says nothing
+/// that the date does not, and a field that is thrown away can let a request pass (If-Unmodified-Since).
+void skip_day_name(Reader& reader, bool full_name) {
+  for (std::string_view name : day_names) {
+    if (!full_name) name = name.substr(0, 3);
+    if (reader.rest.starts_with(name)) return reader.rest.remove_prefix(name.size());
   }
   reader.fail();
-  return day_names.size();
 }
 
 std::optional<int64_t> parse_imf_fixdate(std::string_view text) {
   Reader reader{text};
-  const size_t day_name = take_day_name(reader, false);
+  skip_day_name(reader, false);
   reader.literal(", ");
   Civil date{};
   date.day = reader.number(2);
@@ -135,7 +131,7 @@ std::optional<int64_t> parse_imf_fixdate(std::string_view text) {
   reader.literal(" ");
   const int seconds = reader.time_of_day();
   reader.literal(" GMT");
-  return finish(reader, date, seconds, day_name);
+  return finish(reader, date, seconds);
 }
 
 /// RFC 9110 §5.6.7: a year that appears to lie more than 50 years ahead is the latest past one with these digits.
@@ -151,7 +147,7 @@ int64_t full_year(int two_digits, Civil date, int seconds, int64_t now_seconds) 
 
 std::optional<int64_t> parse_rfc850(std::string_view text, int64_t now_seconds) {
   Reader reader{text};
-  const size_t day_name = take_day_name(reader, true);
+  skip_day_name(reader, true);
   reader.literal(", ");
   Civil date{};
   date.day = reader.number(2);
@@ -164,29 +160,24 @@ std::optional<int64_t> parse_rfc850(std::string_view text, int64_t now_seconds) 
   reader.literal(" GMT");
   if (!reader.good) return std::nullopt;
   date.year = full_year(two_digits, date, seconds, now_seconds);
-  // The day's name is not held against the year, which is a guess.
-  return finish(reader, date, seconds, day_name < 7 ? weekday(days_of(date)) : day_name);
+  return finish(reader, date, seconds);
 }
 
 std::optional<int64_t> parse_asctime(std::string_view text) {
   Reader reader{text};
-  const size_t day_name = take_day_name(reader, false);
+  skip_day_name(reader, false);
   reader.literal(" ");
   Civil date{};
   date.month = reader.month();
   reader.literal(" ");
-  if (reader.rest.starts_with(' ')) {
-    reader.literal(" ");
-    date.day = reader.number(1);
-  } else {
-    date.day = reader.number(2);
-    if (date.day < 10) reader.fail();  // "Nov 06" is not asctime's
-  }
+  const bool padded = reader.rest.starts_with(' ');  // date3: 2DIGIT / ( SP 1DIGIT )
+  if (padded) reader.literal(" ");
+  date.day = reader.number(padded ? 1 : 2);
   reader.literal(" ");
   const int seconds = reader.time_of_day();
   reader.literal(" ");
   date.year = reader.number(4);
-  return finish(reader, date, seconds, day_name);
+  return finish(reader, date, seconds);
 }
 
 }  // namespace

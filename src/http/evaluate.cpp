@@ -1,4 +1,5 @@
-// evaluate, in the order of RFC 9110 §13.2.2: preconditions, then If-Range, then Range.
+// evaluate, in the order of RFC 9110 §13.2.2: preconditions, then If-Range, then Range. A set of which one range is
+// left is answered as one range (§15.3.7.2 wants no multipart for it).
 #include "uringd/http/evaluate.hpp"
 
 #include <optional>
@@ -6,6 +7,20 @@
 #include "uringd/http/range.hpp"
 
 namespace uringd::http {
+namespace {
+
+Reply evaluate_range(std::string_view value, const Representation& representation) {
+  const RangeSet set = parse_ranges(value, representation.size);
+  switch (set.kind()) {
+    case RangeSet::Kind::ignored: return {200, 0, representation.size};
+    case RangeSet::Kind::unsatisfiable: return {416, 0, 0};
+    case RangeSet::Kind::satisfiable: break;
+  }
+  if (set.ranges().size() > 1) return {.status = 206, .several = true};
+  return {206, set.ranges()[0].first, set.ranges()[0].length};
+}
+
+}  // namespace
 
 Reply evaluate(const Request& request, const Representation& representation, int64_t now_seconds) {
   const Reply whole{200, 0, representation.size};
@@ -17,13 +32,7 @@ Reply evaluate(const Request& request, const Representation& representation, int
   const std::optional<std::string_view> value = request.field(Field::range);
   if (!value || request.repeated(Field::range) || request.method() != Method::get) return whole;
   if (!check_if_range(request, representation, now_seconds)) return whole;
-  const ByteRange range = parse_range(*value, representation.size);
-  switch (range.kind) {
-    case ByteRange::Kind::ignored: return whole;
-    case ByteRange::Kind::unsatisfiable: return {416, 0, 0};
-    case ByteRange::Kind::satisfiable: break;
-  }
-  return {206, range.first, range.length};
+  return evaluate_range(*value, representation);
 }
 
 }  // namespace uringd::http

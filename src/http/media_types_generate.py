@@ -3,7 +3,7 @@
 
     media_types_generate.py DB_JSON VERSION > media_type_table.inc
 
-One row per file extension, sorted, with its complete Content-Type and whether it is worth compressing. Where several
+One row per file extension, sorted, with its complete Content-Type and how dense its bytes are. Where several
 media types claim an extension, PREFERRED decides, then the registry: IANA first. A tie is an error: decide it here.
 """
 import json
@@ -25,7 +25,7 @@ PREFERRED = {
 
 HEADER = """\
 // Generated from mime-db {version} by media_types_generate.py; edit that, not this. {count} extensions, sorted.
-// {{extension, Content-Type, compressible}}
+// {{extension, Content-Type, density}}
 //
 // mime-db: Copyright (c) 2014 Jonathan Ong <me@jongleberry.com>
 //          Copyright (c) 2015-2022 Douglas Christopher Wilson <doug@somethingdoug.com>
@@ -67,12 +67,29 @@ def content_type(media_type):
     return media_type + "; charset=utf-8" if media_type.startswith("text/") else media_type
 
 
-def compressible(media_type):
-    """As compressible_type() in media_type.cpp; a test holds the two together."""
+LOOSE = {
+    "image": ("bmp", "x-ms-bmp", "x-icon", "vnd.microsoft.icon", "tiff"),
+    "audio": ("wav", "x-wav", "midi", "x-midi", "aiff", "x-aiff"),
+    "video": (),
+}
+ARCHIVES = ("zip", "gzip", "x-gzip", "zstd", "brotli", "x-xz", "x-bzip2", "x-7z-compressed", "vnd.rar",
+            "x-rar-compressed", "java-archive")
+
+
+def density(media_type):
+    """As density_of() in media_type.cpp; a test holds the two together."""
     kind, _, subtype = media_type.partition("/")
     if kind == "text" or subtype in ("wasm", "xml") or subtype.endswith("+xml"):
-        return True
-    return "json" in subtype or "javascript" in subtype
+        return "plain"
+    if "json" in subtype or "javascript" in subtype:
+        return "plain"
+    if kind in LOOSE:
+        dense = subtype not in LOOSE[kind]
+    elif kind == "font":
+        dense = subtype in ("woff", "woff2")
+    else:
+        dense = subtype in ARCHIVES or subtype.endswith("+zip") or subtype.startswith("vnd.openxmlformats")
+    return "dense" if dense else "other"
 
 
 def main():
@@ -82,8 +99,7 @@ def main():
     print(HEADER.format(version=version, count=len(found)), end="")
     for extension, candidates in sorted(found.items()):
         media_type = choose(extension, candidates)
-        flag = "true" if compressible(media_type) else "false"
-        print(f'{{"{extension}", "{content_type(media_type)}", {flag}}},')
+        print(f'{{"{extension}", "{content_type(media_type)}", {density(media_type)}}},')
 
 
 main()

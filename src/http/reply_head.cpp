@@ -54,15 +54,17 @@ size_t compose_head(const ReplyHead& head, std::span<char> out) {
   CHECK(head.date.size() == date_size);
   CHECK(one_line(head.location));  // a line more would be the attacker's own response
   CHECK(head.extra.empty() || head.extra.ends_with("\r\n"));
+  CHECK(head.more.empty() || head.more.ends_with("\r\n"));
   Writer writer{out};
   writer.put("HTTP/1.1 ");
   writer.put(static_cast<uint64_t>(head.status));
   writer.put(" ");
   writer.put(reason_phrase(head.status));
   writer.put("\r\n");
-  writer.field("Server: ", "uringd");
   writer.field("Date: ", head.date);
+  if (head.server) writer.put("Server: uringd\r\n");
   writer.field("Content-Type: ", head.content_type);
+  writer.field("Content-Encoding: ", head.content_encoding);
   if (head.content_length) {
     writer.put("Content-Length: ");
     writer.put(*head.content_length);
@@ -80,6 +82,7 @@ size_t compose_head(const ReplyHead& head, std::span<char> out) {
     writer.put("\r\n");
   }
   writer.put(head.extra);
+  writer.put(head.more);
   if (head.connection == ConnectionField::close) writer.put("Connection: close\r\n");
   if (head.connection == ConnectionField::keep_alive) writer.put("Connection: keep-alive\r\n");
   writer.put("\r\n");

@@ -2,17 +2,20 @@
 // ParserEvents), the checks of a whole head, the body. llhttp is strict, but it is made for clients and servers of many
 // protocols; what it would let through and RFC 9112 does not is refused here: several spaces in a request line, RTSP
 // and ICE versions, HTTP/0.9 and 2.0, Host, transfer codings. Methods that it does not know are shown to it as GET.
+// What it refuses and the RFC does not: minor versions above 1, and tabs behind a length or a coding (read_again).
 #include "uringd/http/request_parser.hpp"
 
 #include <llhttp.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <new>
+#include <utility>
 
 #include "characters.hpp"
+#include "chunked.hpp"
 #include "field_names.hpp"
+#include "parser_events.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/http/host.hpp"
 
@@ -30,126 +33,29 @@ bool good_target_bytes(std::string_view target) {
 }
 static_assert(static_cast<char>(0x80) < 0, "good_target_bytes counts on a signed char");
 
-}  // namespace
+/// `uri-host ":" port`, of CONNECT; the port may be neither missing nor 0 (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
+bool valid_authority_form(std::string_view target) {
+  const size_t colon = target.rfind(':');  // where there is no port, a colon in a literal: what follows ends in ']'
+  return valid_host(target) && colon != std::string_view::npos && is_digit(target.back()) &&
+         target.find_first_not_of('0', colon + 1) != std::string_view::npos;
+}
 
-/// What llhttp calls while it reads. Offsets count from the request's first byte. A function that finds a fault leaves
-/// the status in the parser and returns -1, which ends llhttp_execute.
-struct ParserEvents {
-  static RequestParser& parser(llhttp_t* engine) { return *static_cast<RequestParser*>(engine->data); }
-  static uint32_t offset(const RequestParser& self, const char* at) {
-    return static_cast<uint32_t>(at - self.request_.base_);
-  }
-  static Slice slice(const RequestParser& self, std::string_view text) {
-    return {static_cast<uint32_t>(text.data() - self.request_.base_), static_cast<uint32_t>(text.size())};
-  }
-  static int fail(RequestParser& self, int status) {
-    self.status_ = static_cast<uint16_t>(status);
-    return -1;
-  }
-
-  static int on_url(llhttp_t* engine, const char* at, size_t size) {
-    RequestParser& self = parser(engine);
-    Slice& target = self.request_.target_;
-    if (target.offset == 0) {  // a target never lies at 0: there is a method before it
-      target.offset = offset(self, at);
-      const Slice& method = self.request_.method_name_;
-      if (target.offset != method.offset + method.size + 1) return fail(self, 400);  // more than one space
-    }
-    target.size += static_cast<uint32_t>(size);
-    return 0;
-  }
-
-  static int on_url_complete(llhttp_t* engine) {
-    RequestParser& self = parser(engine);
-    self.target_complete_ = true;
-    // The byte that ended the target was seen. Without a version behind it this is a request of HTTP/0.9.
-    const Slice& target = self.request_.target_;
-    return self.request_.base_[target.offset + target.size] == ' ' ? 0 : fail(self, 505);
-  }
-
-  static int on_version_complete(llhttp_t* engine) {
-    RequestParser& self = parser(engine);
-    const Slice& target = self.request_.target_;
-    constexpr std::string_view expected = " HTTP/";  // one space, and not RTSP/ or ICE/
-    if (std::memcmp(self.request_.base_ + target.offset + target.size, expected.data(), expected.size()) != 0) {
-      return fail(self, 400);
-    }
-    if (engine->http_major != 1) return fail(self, 505);
-    self.request_.minor_version_ = engine->http_minor;
-    return 0;
-  }
-
-  static int on_header_field(llhttp_t* engine, const char* at, size_t size) {
-    RequestParser& self = parser(engine);
-    if (!self.in_name_) {
-      self.in_name_ = true;
-      self.name_ = {offset(self, at), 0};
-    }
-    self.name_.size += static_cast<uint32_t>(size);
-    return 0;
-  }
-
-  static int on_header_value(llhttp_t* engine, const char* at, size_t size) {
-    RequestParser& self = parser(engine);
-    if (self.in_name_) {
-      self.in_name_ = false;
-      self.value_ = {offset(self, at), 0};
-    }
-    self.value_.size += static_cast<uint32_t>(size);
-    return 0;
-  }
-
-  static int on_header_value_complete(llhttp_t* engine) {
-    RequestParser& self = parser(engine);
-    if (self.in_name_) {  // a value without bytes may come without on_header_value
-      self.in_name_ = false;
-      self.value_ = {self.name_.offset + self.name_.size, 0};
-    }
-    const int status = self.add_field(self.name_, self.value_);
-    return status == 0 ? 0 : fail(self, status);
-  }
-
-  static int pause(llhttp_t*) { return HPE_PAUSED; }
-
-  static int on_body(llhttp_t* engine, const char*, size_t size) {
-    RequestParser& self = parser(engine);
-    self.decoded_ += size;
-    return self.decoded_ <= self.limits_.body_size ? 0 : fail(self, 413);
-  }
-
-  static constexpr llhttp_settings_t head_settings() {
-    llhttp_settings_t settings{};
-    settings.on_url = on_url;
-    settings.on_url_complete = on_url_complete;
-    settings.on_version_complete = on_version_complete;
-    settings.on_header_field = on_header_field;
-    settings.on_header_value = on_header_value;
-    settings.on_header_value_complete = on_header_value_complete;
-    settings.on_headers_complete = pause;
-    return settings;
-  }
-  static constexpr llhttp_settings_t body_settings() {  // trailers are checked by llhttp and dropped
-    llhttp_settings_t settings{};
-    settings.on_body = on_body;
-    settings.on_message_complete = pause;
-    return settings;
-  }
-};
-
-namespace {
 constinit const llhttp_settings_t head_settings = ParserEvents::head_settings();
-constinit const llhttp_settings_t body_settings = ParserEvents::body_settings();
+
 }  // namespace
 
 void RequestParser::reset() {
   static_assert(sizeof(llhttp_t) <= engine_size && alignof(llhttp_t) <= engine_align);
-  llhttp_init(new (engine_) llhttp_t, HTTP_REQUEST, &head_settings);
-  parsed_ = 0;
-  body_left_ = decoded_ = framing_ = 0;
+  llhttp_t* engine = new (engine_) llhttp_t;
+  llhttp_init(engine, HTTP_REQUEST, &head_settings);
+  engine->lenient_flags = LENIENT_VERSION;  // any digits: on_version_complete judges them
+  parsed_ = fed_ = 0;
+  body_left_ = 0;
+  chunked_body_ = {};
   status_ = 0;
   stage_ = Stage::empty_lines;
   empty_lines_ = 0;
-  in_name_ = target_complete_ = false;
+  in_name_ = target_complete_ = trim_tabs_ = false;
   has_content_length_ = has_transfer_encoding_ = chunked_ = other_coding_ = false;
   close_ = persist_ = expects_continue_ = expects_other_ = false;
   request_.method_name_ = request_.target_ = {};
@@ -165,10 +71,7 @@ RequestParser::Progress RequestParser::parse_head(const char* base, size_t size)
   CHECK(size >= parsed_);
   request_.rebase(base);
   const auto bound = static_cast<uint32_t>(std::min<size_t>(size, limits_.header_size));
-  int status = 0;
-  if (stage_ == Stage::empty_lines) status = skip_empty_lines(base, bound);
-  if (status == 0 && stage_ == Stage::method) status = read_method(base, bound);
-  if (status == 0 && stage_ == Stage::fields) status = read_fields(base, bound);
+  int status = read_head(base, bound);
   if (status == 0 && stage_ < Stage::body && bound == limits_.header_size) status = overflow_status();
   if (status != 0) {
     stage_ = Stage::rejected;
@@ -176,6 +79,22 @@ RequestParser::Progress RequestParser::parse_head(const char* base, size_t size)
     return Progress::rejected;
   }
   return stage_ < Stage::body ? Progress::need_more : Progress::head_complete;
+}
+
+int RequestParser::read_head(const char* base, uint32_t size) {
+  int status = 0;
+  if (stage_ == Stage::empty_lines) status = skip_empty_lines(base, size);
+  if (status == 0 && stage_ == Stage::method) status = read_method(base, size);
+  if (status == 0 && stage_ == Stage::fields) status = read_fields(base, size);
+  return status;
+}
+
+/// llhttp knows no tab behind a Content-Length or a transfer coding, which may stand there (OWS, RFC 9112 §5). Where
+/// that was its complaint the head is read once more from its beginning, without the tabs that end a line.
+int RequestParser::read_again(const char* base, uint32_t size) {
+  reset();
+  trim_tabs_ = true;
+  return read_head(base, size);
 }
 
 int RequestParser::skip_empty_lines(const char* base, uint32_t size) {
@@ -210,47 +129,66 @@ int RequestParser::read_method(const char* base, uint32_t size) {
              method == "PATCH") {
     request_.method_ = Method::not_allowed;
   } else {
-    ++parsed_;
+    fed_ = ++parsed_;
     return llhttp_execute(engine_of(engine_), "GET ", 4) == HPE_OK ? 0 : 400;
   }
-  parsed_ = name.offset;  // llhttp reads the methods that it knows itself
+  parsed_ = fed_ = name.offset;  // llhttp reads the methods that it knows itself
   return 0;
 }
 
 int RequestParser::read_fields(const char* base, uint32_t size) {
   if (parsed_ == size) return 0;
+  const uint32_t target = request_.method_name_.offset + request_.method_name_.size + 1;
+  if (target < size && base[target] == ' ') return 400;  // a second space (RFC 9112 §3); llhttp skips any number
   llhttp_t* engine = engine_of(engine_);
   engine->data = this;
-  const llhttp_errno_t error = llhttp_execute(engine, base + parsed_, size - parsed_);
-  if (error == HPE_OK) {
-    if (is_http_0_9(size)) return 505;
-    parsed_ = size;
-    return 0;
-  }
+  const uint32_t from = parsed_;
+  const int error = trim_tabs_ ? execute_trimmed(base, size) : execute(base, size);
+  if (error == HPE_OK) return lacks_version(from, size) ? 505 : 0;
+  const char* const at = llhttp_get_error_pos(engine);
   if (error == HPE_PAUSED) {
-    parsed_ = ParserEvents::offset(*this, llhttp_get_error_pos(engine));
-    return finish_head();
+    parsed_ = ParserEvents::offset(*this, at);
+    const bool llhttp_missed_it = chunked_ && (engine->flags & F_CHUNKED) == 0;
+    return llhttp_missed_it && !trim_tabs_ ? read_again(base, size) : finish_head();
   }
   if (status_ != 0) return status_;
-  return error == HPE_INVALID_VERSION && is_other_version(size) ? 505 : 400;
+  const uint32_t stopped = ParserEvents::offset(*this, at);  // at the byte that it did not like, or behind it
+  if (error == HPE_INVALID_CONTENT_LENGTH && !trim_tabs_ && stopped < size && *at == '\t')
+    return read_again(base, size);
+  return lacks_version(from, stopped) ? 505 : 400;
 }
 
-std::string_view RequestParser::behind_target(uint32_t size) const {
-  return std::string_view{request_.base_, size}.substr(request_.target_.offset + request_.target_.size);
+int RequestParser::execute(const char* base, uint32_t size) {
+  parsed_ = size;
+  return feed(base, size);
 }
 
-/// The line ended behind the target: a simple request. llhttp says so one byte later, which such a client never sends.
-bool RequestParser::is_http_0_9(uint32_t size) const {
-  if (target_complete_ || request_.target_.size == 0) return false;
-  const std::string_view rest = behind_target(size);
-  return rest.starts_with("\r\n") || rest.starts_with('\n');
+/// Lets llhttp have what lies between fed_ and `end`.
+int RequestParser::feed(const char* base, uint32_t end) {
+  const uint32_t from = std::exchange(fed_, end);
+  return llhttp_execute(engine_of(engine_), base + from, end - from);
 }
 
-/// A well-formed version that is neither 1.0 nor 1.1; those fail for what stands behind them.
-bool RequestParser::is_other_version(uint32_t size) const {
-  const std::string_view version = behind_target(size).substr(0, 9);
-  return version.size() == 9 && version.starts_with(" HTTP/") && is_digit(version[6]) && version[7] == '.' &&
-         is_digit(version[8]) && version != " HTTP/1.0" && version != " HTTP/1.1";
+/// White space from a tab on is held back until it is seen what follows it; each byte is scanned once.
+int RequestParser::execute_trimmed(const char* base, uint32_t size) {
+  auto is_space = [base](uint32_t at) { return base[at] == ' ' || base[at] == '\t'; };
+  while (parsed_ < size) {
+    if (parsed_ == fed_ && base[parsed_] != '\t') {
+      while (parsed_ < size && base[parsed_] != '\t') ++parsed_;
+    } else {
+      while (parsed_ < size && is_space(parsed_)) ++parsed_;
+      if (parsed_ == size) return HPE_OK;
+      if (base[parsed_] == '\r' && base[fed_ - 1] != '\n') fed_ = parsed_;  // never a line of white space alone
+    }
+    if (const int error = feed(base, parsed_); error != HPE_OK) return error;
+  }
+  return HPE_OK;
+}
+
+/// Among the bytes [from, to), which llhttp has just read, the line ended before a version: a request of HTTP/0.9.
+/// llhttp says so one byte later, which such a client never sends, and for some bytes it says something else.
+bool RequestParser::lacks_version(uint32_t from, uint32_t to) const {
+  return !target_complete_ && std::string_view{request_.base_ + from, to - from}.find('\n') != std::string_view::npos;
 }
 
 int RequestParser::overflow_status() const {
@@ -303,10 +241,12 @@ int RequestParser::add_transfer_encoding(std::string_view value) {
   do {
     const std::string_view coding = take_element(value);
     if (chunked_) return 400;  // chunked was not the last, or is there twice (RFC 9112 §6.1)
+    const std::string_view name = trim(coding.substr(0, coding.find(';')));
     if (equals_folded(coding, "chunked")) {
       chunked_ = true;
-    } else {
-      if (coding.empty() || !std::ranges::all_of(coding, [](char c) { return is_class(c, token_char); })) return 400;
+    } else {  // chunked has no parameters (RFC 9112 §7.1)
+      if (name.empty() || !std::ranges::all_of(name, [](char c) { return is_class(c, token_char); })) return 400;
+      if (equals_folded(name, "chunked")) return 400;
       other_coding_ = true;
     }
   } while (!value.empty());
@@ -314,9 +254,11 @@ int RequestParser::add_transfer_encoding(std::string_view value) {
 }
 
 void RequestParser::add_expect(std::string_view value) {
-  do {
-    (equals_folded(take_element(value), "100-continue") ? expects_continue_ : expects_other_) = true;
-  } while (!value.empty());
+  while (!value.empty()) {
+    const std::string_view expectation = take_element(value);
+    if (expectation.empty()) continue;  // RFC 9110 §5.6.1.2
+    (equals_folded(expectation, "100-continue") ? expects_continue_ : expects_other_) = true;
+  }
 }
 
 int RequestParser::finish_head() {
@@ -334,6 +276,8 @@ int RequestParser::check_head() {
   const bool is_1_1 = request_.minor_version_ == 1;
   if (is_1_1 && !request_.field(Field::host)) return 400;
   if (has_transfer_encoding_ && (has_content_length_ || !is_1_1)) return 400;  // RFC 9112 §6.1
+  // Where chunked is not the last coding nobody knows where the body ends (RFC 9112 §6.3).
+  if (has_transfer_encoding_ && !chunked_) return 400;
   const llhttp_t* engine = engine_of(engine_);
   const bool engine_chunked = (engine->flags & F_CHUNKED) != 0;
   if (chunked_ != engine_chunked) return 400;  // we and llhttp must read the same framing
@@ -347,8 +291,8 @@ int RequestParser::check_head() {
 int RequestParser::check_target() {
   std::string_view target = request_.target();
   if (!good_target_bytes(target)) return 400;
+  if (request_.method_name() == "CONNECT") return valid_authority_form(target) ? 0 : 400;
   if (target.starts_with('/')) return 0;
-  if (request_.method_name() == "CONNECT") return valid_host(target) ? 0 : 400;
   if (target == "*") return request_.method_ == Method::options || request_.method_ == Method::unknown ? 0 : 400;
   const size_t scheme_size = target.find("://");
   if (scheme_size == std::string_view::npos) return 400;
@@ -374,29 +318,15 @@ RequestParser::BodyResult RequestParser::parse_body(const char* data, size_t siz
 }
 
 RequestParser::BodyResult RequestParser::parse_chunked(const char* data, size_t size) {
-  if (size == 0) return {BodyProgress::need_more, 0};
-  llhttp_t* engine = engine_of(engine_);
-  engine->data = this;
-  if (engine->settings == &head_settings) {
-    engine->settings = const_cast<llhttp_settings_t*>(&body_settings);
-    llhttp_resume(engine);
+  const auto [used, status] = ChunkedReader{chunked_body_, limits_}.read(data, size);
+  if (status != 0) {
+    status_ = static_cast<uint16_t>(status);
+    stage_ = Stage::rejected;
+    return {BodyProgress::rejected, used};
   }
-  const uint64_t decoded_before = decoded_;
-  const llhttp_errno_t error = llhttp_execute(engine, data, size);
-  const size_t used = error == HPE_OK ? size : static_cast<size_t>(llhttp_get_error_pos(engine) - data);
-  if (error == HPE_OK || error == HPE_PAUSED) {
-    framing_ += used - (decoded_ - decoded_before);
-    // Fixed in advance, so that the outcome is the same however the bytes are cut; 413, as for the body itself.
-    if (framing_ <= limits_.header_size + limits_.body_size) {
-      if (error == HPE_OK) return {BodyProgress::need_more, used};
-      stage_ = Stage::done;
-      return {BodyProgress::complete, used};
-    }
-    status_ = 413;
-  }
-  if (status_ == 0) status_ = 400;
-  stage_ = Stage::rejected;
-  return {BodyProgress::rejected, used};
+  if (chunked_body_.step != Chunked::Step::done) return {BodyProgress::need_more, used};
+  stage_ = Stage::done;
+  return {BodyProgress::complete, used};
 }
 
 }  // namespace uringd::http

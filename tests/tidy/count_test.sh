@@ -38,6 +38,10 @@ expect 'a skipped program is neither' '0 0' "$(entry '' SKIP)"
 expect 'a failure that was asked for passes' '1 0' "$(entry '' EXPECTEDFAIL)"
 expect 'a pass where a failure was asked for fails' '0 1' "$(entry '' UNEXPECTEDPASS)"
 expect 'a script that ends in a line of its own is counted by it' '31 2' "$(entry '31 passed, 2 failed\n' FAIL)"
+expect 'the rows of a table count besides the cases of its program' '27 0' \
+  "$(entry "framing: cases: 10 passed, 0 failed\npaths: cases: 5 passed, 0 failed\n$green" OK)"
+expect 'failed rows are counted one by one' '10 4' "$(entry "x: cases: 9 passed, 2 failed\n$red" FAIL)"
+expect 'a crash behind a green table is a failure' '9 1' "$(entry 'x: cases: 9 passed, 0 failed\n' FAIL)"
 expect 'output that looks like a result is not one' '0 1' "$(entry 'said: \"result\": \"OK\"' FAIL)"
 expect 'a line that was cut off is a failure' '0 1' '{"name": "cut in the mid'
 

@@ -71,6 +71,12 @@ add src/config/b.cpp '// A file.\n#include <toml++/toml.h>\n'
 expect 'toml++ is seen only in config' 'src/site/a.cpp:2: [library]'
 
 tree
+add src/server/a.cpp '// A file.\n#include <libdeflate.h>\n#include <brotli/encode.h>\n#include <zstd.h>\n'
+add src/cache/b.cpp '// A file.\n#include <libdeflate.h>\n#include <brotli/encode.h>\n#include <zstd.h>\n'
+expect 'the compressors are seen only in cache' \
+  'src/server/a.cpp:2: [library]' 'src/server/a.cpp:3: [library]' 'src/server/a.cpp:4: [library]'
+
+tree
 add src/http/bare.cpp '#include <vector>\n'
 expect 'a file without its comment' 'src/http/bare.cpp:1: [file-comment]'
 

@@ -32,6 +32,8 @@ function check_include(name,    to, parts) {
   if (name ~ /^liburing/ && room != "uring") finding(FNR, "library", "liburing is seen only in uring/")
   if (name ~ /^llhttp/ && room != "http") finding(FNR, "library", "llhttp is seen only in http/")
   if (name ~ /^toml\+\+/ && room != "config") finding(FNR, "library", "toml++ is seen only in config/")
+  if (name ~ /^(libdeflate|zstd|brotli\/)/ && room != "cache")
+    finding(FNR, "library", "libdeflate, brotli and zstd are seen only in cache/")
   if (name ~ /^\.\.?\//) finding(FNR, "room", "a relative include goes around the map: " name)
   if (name !~ /^uringd\//) return
   split(name, parts, "/")

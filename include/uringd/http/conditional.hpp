@@ -1,6 +1,6 @@
 // Preconditions (RFC 9110 §13): entity-tag lists and dates of a request against what we would send. Pure, in the order
-// of §13.2.2. A field that cannot be understood is as if it were absent, except for If-Match, which then does not
-// match.
+// of §13.2.2. A date that cannot be understood is as if its field were absent. A list of tags counts up to where it
+// cannot be understood; an If-Match that names nothing by then fails, an If-None-Match passes, and each hides its date.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ Precondition check_preconditions(const Request& request, const Representation& r
 /// Last-Modified, and that must lie at least one second back (§8.8.2.2: a file may change twice within its second).
 bool check_if_range(const Request& request, const Representation& representation, int64_t now_seconds);
 
-/// Does a list of entity tags (one field line) name `etag`, or is it "*"? RFC 9110 §8.8.3.2; strong: neither may be
-/// weak.
+/// Does a list of entity tags (a field's only line) name `etag`, or is it "*"? RFC 9110 §8.8.3.2; strong: neither may
+/// be weak.
 bool etag_list_matches(std::string_view list, std::string_view etag, bool strong);
 
 }  // namespace uringd::http

@@ -15,9 +15,10 @@ constexpr size_t date_size = 29;
 /// mtime.
 void format_date(int64_t unix_seconds, std::span<char, date_size> out);
 
-/// The time in unix seconds of an IMF-fixdate, an RFC 850 date or an asctime date; nullopt if it is none of these to
-/// the letter, or no day of the calendar. A two-digit year is the latest one that is not more than 50 years after
-/// `now_seconds`. A second of 60 is accepted (leap second).
+/// The time in unix seconds of an IMF-fixdate, an RFC 850 date or an asctime date; nullopt if it is none of these by
+/// the grammar (case-sensitive), or no day of the calendar. The name of the day must be one, but may be the wrong one.
+/// A two-digit year is the latest one that is not more than 50 years after `now_seconds`. A second of 60 is accepted
+/// (leap second).
 std::optional<int64_t> parse_date(std::string_view text, int64_t now_seconds);
 
 }  // namespace uringd::http

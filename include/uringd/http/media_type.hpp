@@ -4,6 +4,7 @@
 // not.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,13 +13,17 @@
 
 namespace uringd::http {
 
+/// dense: compressed already by what it is (most images, video, audio, archives, WOFF): no coded copy of it is worth
+/// looking for. plain: worth compressing (text/*, JSON, JavaScript, XML, SVG, wasm). other: nobody knows.
+enum class Density : uint8_t { plain, other, dense };
+
 struct MediaType {
   std::string_view value;  ///< complete Content-Type value; static, or owned by the MediaTypes that gave it
-  bool compressible;
+  Density density = Density::other;
 };
 
-/// Is a body of this media type (parameters ignored) worth compressing: text/*, JSON, JavaScript, XML, SVG, wasm?
-bool compressible_type(std::string_view media_type);
+/// Of a media type, its parameters ignored.
+Density density_of(std::string_view media_type);
 
 class MediaTypes {
  public:
@@ -37,7 +42,7 @@ class MediaTypes {
  private:
   struct Addition {
     std::string extension, value;
-    bool compressible;
+    Density density;
   };
   std::vector<Addition> additions_;  // sorted by extension; never resized later: views into it stay valid
 };

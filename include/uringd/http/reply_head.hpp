@@ -61,7 +61,9 @@ enum class ConnectionField : uint8_t { none, close, keep_alive };
 struct ReplyHead {
   int status = 200;
   std::string_view date;  ///< 29 bytes, always there
+  bool server = true;     ///< say who we are (without a version)
   std::string_view content_type;
+  std::string_view content_encoding;
   std::optional<uint64_t> content_length;
   std::string_view etag;
   std::string_view last_modified;  ///< 29 bytes or empty
@@ -70,7 +72,8 @@ struct ReplyHead {
   std::string_view location;
   std::string_view allow;
   uint32_t retry_after_s = 0;
-  std::string_view extra;  ///< complete lines, each ending in CRLF
+  std::string_view extra;  ///< complete lines, each ending in CRLF: those of every answer about this resource
+  std::string_view more;   ///< the same: those of this answer alone
   ConnectionField connection = ConnectionField::none;
 };
 
@@ -80,7 +83,7 @@ size_t compose_head(const ReplyHead& head, std::span<char> out);
 /// Where in a composed head the 29 bytes of its Date lie.
 constexpr size_t date_offset(int status) {
   return std::string_view{"HTTP/1.1 200 "}.size() + reason_phrase(status).size() +
-         std::string_view{"\r\nServer: uringd\r\nDate: "}.size();
+         std::string_view{"\r\nDate: "}.size();
 }
 
 /// "bytes 0-99/1000"; for 416, with length 0: "bytes */1000". Returns its size, 0 if it does not fit; 72 bytes always

@@ -1,11 +1,11 @@
 // RequestParser: bytes of one connection, in any pieces, become a Request or a status. One per connection with a
-// request under way, on its worker; `reset` makes it ready for the next request. llhttp reads the bytes (strict, no
-// lenient flag) and lives behind this door; the framing rules that it leaves open (Host, one coding, one version, one
-// space) are added here.
+// request under way, on its worker; `reset` makes it ready for the next request. llhttp reads the head (strictly; only
+// the minor version is left to us) and lives behind this door; the framing rules that it leaves open (Host, one coding,
+// the version, one space) and chunked bodies are added here.
 //     head ──► head_complete ──► body ──► complete        any of them ──► rejected (status(); answer it and close)
-// Bounds: the head, leading empty lines included, within header_size; the decoded body within body_size; framing of a
-// chunked body (sizes, extensions, trailers) within header_size + body_size. No byte is looked at twice by llhttp, and
-// nothing is allocated. The outcome does not depend on how the bytes were cut.
+// Bounds: the head, leading empty lines included, within header_size; the decoded body within body_size; extensions and
+// trailers of a chunked body within header_size. No byte is looked at more than twice by llhttp, and nothing is
+// allocated. The outcome does not depend on how the bytes were cut.
 #pragma once
 
 #include <cstddef>
@@ -51,18 +51,54 @@ class RequestParser {
   /// Reads and drops body bytes, each given once, in order. {complete, 0} where the request has no body.
   BodyResult parse_body(const char* data, size_t size);
 
-  /// After `rejected`: 400, 413, 414, 417, 431, 501 (transfer coding; or a method name without end) or 505.
+  /// After `rejected`: 400, 413, 414, 417, 431 (trailers too), 501 (transfer coding; or a method name without end),
+  /// 505.
   int status() const { return status_; }
 
  private:
   friend struct ParserEvents;  // the functions that llhttp calls
+  friend class ChunkedReader;
   enum class Stage : uint8_t { empty_lines, method, fields, body, done, rejected };
   static constexpr size_t engine_size = 104, engine_align = 8;
+  struct Chunked {  // where ChunkedReader is
+    enum class Step : uint8_t {
+      size_start,
+      size,
+      size_lf,
+      name_start,
+      name,
+      name_gap,
+      value_start,
+      value,
+      quoted,
+      escaped,
+      value_end,
+      value_gap,  // of an extension
+      data,
+      data_cr,
+      data_lf,
+      trailer_start,
+      trailer_name,
+      trailer_value,
+      trailer_lf,
+      last_lf,
+      done
+    };
+    uint64_t left = 0;     // of the chunk; while its size is read, the size so far
+    uint64_t decoded = 0;  // data bytes of all chunks announced so far
+    uint64_t extra = 0;    // bytes of extensions, trailers and surplus zeros
+    Step step = Step::size_start;
+  };
 
   // Each answers 0 or the status of a rejection.
   int skip_empty_lines(const char* base, uint32_t size);
   int read_method(const char* base, uint32_t size);
+  int read_head(const char* base, uint32_t size);
   int read_fields(const char* base, uint32_t size);
+  int read_again(const char* base, uint32_t size);
+  int execute(const char* base, uint32_t size);
+  int feed(const char* base, uint32_t end);
+  int execute_trimmed(const char* base, uint32_t size);
   int add_field(Slice name, Slice value);
   void add_connection(std::string_view value);
   int add_content_length(std::string_view value);
@@ -72,23 +108,22 @@ class RequestParser {
   int check_head();
   int check_target();
   int overflow_status() const;
-  std::string_view behind_target(uint32_t size) const;
-  bool is_http_0_9(uint32_t size) const;
-  bool is_other_version(uint32_t size) const;
+  bool lacks_version(uint32_t from, uint32_t to) const;
   BodyResult parse_chunked(const char* data, size_t size);
 
   alignas(engine_align) unsigned char engine_[engine_size];  // an llhttp_t, made by reset()
   Limits limits_;
-  uint32_t parsed_ = 0;     // bytes of the head that were read
+  uint32_t parsed_ = 0;     // bytes of the head that were read, and
+  uint32_t fed_ = 0;        // those of them that llhttp had
   uint64_t body_left_ = 0;  // Content-Length, less what was received
-  uint64_t decoded_ = 0;    // of a chunked body: data bytes, and
-  uint64_t framing_ = 0;    // all others
-  Slice name_, value_;      // the field line being read
+  Chunked chunked_body_;
+  Slice name_, value_;  // the field line being read
   uint16_t status_ = 0;
   Stage stage_ = Stage::empty_lines;
   uint8_t empty_lines_ = 0;
   bool in_name_ = false;  // the line's name was seen, its value not yet
   bool target_complete_ = false;
+  bool trim_tabs_ = false;  // see read_again
   bool has_content_length_ = false, has_transfer_encoding_ = false;
   bool chunked_ = false, other_coding_ = false;            // what Transfer-Encoding named
   bool close_ = false, persist_ = false;                   // what Connection named

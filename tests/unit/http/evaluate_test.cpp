@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "uringd/http/request_parser.hpp"
 
@@ -44,49 +45,16 @@ TEST_CASE("without conditions everything is sent") {
   CHECK(status_of("", {0, "\"a\"", 0, false}) == 200);
 }
 
-TEST_CASE("If-None-Match compares weakly and wins over If-Modified-Since (RFC 9110 §13.1.2, §13.1.3)") {
+TEST_CASE("each precondition has its status (RFC 9110 §13.1)") {
   CHECK(status_of("If-None-Match: \"a\"\r\n") == 304);
-  CHECK(status_of("If-None-Match: W/\"a\"\r\n", page, "HEAD") == 304);
-  CHECK(status_of("If-None-Match: \"b\", \"a\"\r\n") == 304);
-  CHECK(status_of("If-None-Match: *\r\n", bare) == 304);
+  CHECK(status_of("If-None-Match: *\r\n", bare, "HEAD") == 304);
   CHECK(status_of("If-None-Match: \"b\"\r\n") == 200);
-  CHECK(status_of("If-None-Match: a\r\n") == 200);
-  CHECK(status_of("If-None-Match:\r\n" + field("If-Modified-Since", modified_text)) == 200);
-  CHECK(status_of("If-None-Match: \"b\"\r\n" + field("If-Modified-Since", modified_text)) == 200);
-  CHECK(status_of("If-None-Match: \"a\"\r\n" + field("If-Modified-Since", before_text)) == 304);
-}
-
-TEST_CASE("all lines of a repeated list field count (RFC 9110 §5.3)") {
-  CHECK(status_of("If-None-Match: \"b\"\r\nAccept: x\r\nIf-None-Match: \"a\"\r\n") == 304);
-  CHECK(status_of("If-None-Match: \"b\"\r\nIf-None-Match: \"c\"\r\n") == 200);
-  CHECK(status_of("If-Match: \"b\"\r\nIf-Match: \"a\"\r\n") == 200);
-  CHECK(status_of("If-Match: \"b\"\r\nIf-Match: \"c\"\r\n") == 412);
-}
-
-TEST_CASE("If-Modified-Since: 304 from the time of the last change on, in all three forms (RFC 9110 §13.1.3)") {
   CHECK(status_of(field("If-Modified-Since", modified_text)) == 304);
-  CHECK(status_of(field("If-Modified-Since", after_text)) == 304);
   CHECK(status_of(field("If-Modified-Since", before_text)) == 200);
-  CHECK(status_of("If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n") == 304);
-  CHECK(status_of("If-Modified-Since: Sun Nov  6 08:49:37 1994\r\n") == 304);
-  CHECK(status_of("If-Modified-Since: yesterday\r\n") == 200);
-  CHECK(status_of("If-Modified-Since:\r\n") == 200);
-  CHECK(status_of(field("If-Modified-Since", after_text), bare) == 200);
-  CHECK(status_of(field("If-Modified-Since", after_text) + field("If-Modified-Since", after_text)) == 200);
-}
-
-TEST_CASE("If-Match compares strongly and wins over If-Unmodified-Since (RFC 9110 §13.1.1, §13.1.4)") {
+  CHECK(status_of("If-Match: \"b\"\r\n", page, "HEAD") == 412);
   CHECK(status_of("If-Match: \"a\"\r\n") == 200);
-  CHECK(status_of("If-Match: *\r\n", bare) == 200);
-  CHECK(status_of("If-Match: \"b\"\r\n") == 412);
-  CHECK(status_of("If-Match: W/\"a\"\r\n") == 412);
-  CHECK(status_of("If-Match: \"a\"\r\n", bare) == 412);
-  CHECK(status_of("If-Match: a\r\n") == 412);
-  CHECK(status_of("If-Match: \"a\"\r\n" + field("If-Unmodified-Since", before_text)) == 200);
   CHECK(status_of(field("If-Unmodified-Since", before_text)) == 412);
   CHECK(status_of(field("If-Unmodified-Since", modified_text)) == 200);
-  CHECK(status_of(field("If-Unmodified-Since", before_text), bare) == 200);
-  CHECK(status_of("If-Unmodified-Since: x\r\n") == 200);
 }
 
 TEST_CASE("a failed If-Match is seen before a matching If-None-Match (RFC 9110 §13.2.2)") {
@@ -96,21 +64,65 @@ TEST_CASE("a failed If-Match is seen before a matching If-None-Match (RFC 9110 �
   CHECK(status_of("If-Match: \"b\"\r\nRange: bytes=5000-\r\n") == 412);
 }
 
-TEST_CASE("a single range is 206, one behind the end 416, several and malformed ones 200") {
-  const Reply reply = reply_to("Range: bytes=10-19\r\n");
-  CHECK(reply.status == 206);
-  CHECK(reply.first == 10);
-  CHECK(reply.length == 10);
-  CHECK(status_of("Range: bytes=0-\r\n") == 206);
-  CHECK(status_of("Range: bytes=1000-\r\n") == 416);
-  CHECK(status_of("Range: bytes=0-1,5-6\r\n") == 200);
-  CHECK(status_of("Range: bytes=0-1\r\nRange: bytes=0-1\r\n") == 200);
-  CHECK(status_of("Range: bytes=x\r\n") == 200);
+struct Row {
+  std::string section;  // of RFC 9110
+  std::string range;
+  Reply expected;
+  Representation representation = page;
+};
+
+TEST_CASE("a Range becomes one part, several, none, or the whole") {
+  const Reply several{.status = 206, .several = true};
+  const Reply whole{200, 0, 1000};
+  const Representation empty{0, "\"a\"", modified_s, true};
+  for (const Row& row : std::vector<Row>{
+           {"§14.2", "bytes=10-19", {206, 10, 10}},
+           {"§14.2", "bytes=0-", {206, 0, 1000}},
+           {"§14.1.2", "bytes=-10", {206, 990, 10}},
+           {"§14.1.2", "bytes=990-1990", {206, 990, 10}},
+           {"§14.1.2", "bytes=-5000", {206, 0, 1000}},
+           {"§14.2", "bytes=0-9, -10", several},
+           {"§14.2", "bytes=0-9, -10, 100000-, 10-19", several},
+           {"§15.3.7.2 one part is no multipart: touching", "bytes=0-9,10-19", {206, 0, 20}},
+           {"§15.3.7.2 overlapping", "bytes=-10,-20", {206, 980, 20}},
+           {"§15.3.7.2 the rest unsatisfiable", "bytes=5000-,5-5,-0", {206, 5, 1}},
+           {"§15.3.7.2 all of it in two", "bytes=0-499,500-", {206, 0, 1000}},
+           {"§15.5.17", "bytes=1000-", {416, 0, 0}},
+           {"§15.5.17", "bytes=-0", {416, 0, 0}},
+           {"§15.5.17", "bytes=1000-1000,2000-", {416, 0, 0}},
+           {"§14.2 malformed", "bytes=x", whole},
+           {"§14.2 malformed", "bytes=5-4", whole},
+           {"§14.2 malformed", "bytes=1000-,5-4", whole},
+           {"§14.2 malformed", "", whole},
+           {"§14.2 another unit", "lines=0-1", whole},
+           {"§14.2 too much", "bytes=0-10001, 0-0", whole},
+           {"§14.2 overlapping", "bytes=0-2,1-3,2-4", whole},
+           {"§14.2 two lines", "bytes=0-1\r\nRange: bytes=0-1", whole},
+           {"§14.2 two lines", "bytes=5000-\r\nRange: bytes=0-1", whole},
+           {"§14.1.2 an empty body", "bytes=0-", {416, 0, 0}, empty},
+           {"§14.1.2 an empty body", "bytes=-1", {200, 0, 0}, empty},
+       }) {
+    CAPTURE(row.section);
+    CAPTURE(row.range);
+    const Reply reply = reply_to(field("Range", row.range), row.representation);
+    CHECK(reply.status == row.expected.status);
+    CHECK(reply.first == row.expected.first);
+    CHECK(reply.length == row.expected.length);
+    CHECK(reply.several == row.expected.several);
+    const Reply head = reply_to(field("Range", row.range), row.representation, "HEAD");
+    CHECK(head.status == 200);  // §14.2: Range means something for GET only
+    CHECK(head.length == row.representation.size);
+    CHECK_FALSE(head.several);
+  }
 }
 
-TEST_CASE("HEAD knows no Range (RFC 9110 §14.2)") {
-  CHECK(status_of("Range: bytes=0-1\r\n", page, "HEAD") == 200);
-  CHECK(status_of("Range: bytes=5000-\r\n", page, "HEAD") == 200);
+TEST_CASE("a precondition that decides leaves no Range to look at (RFC 9110 §13.2.2, §14.2)") {
+  CHECK(status_of("Range: bytes=5000-\r\nIf-None-Match: \"a\"\r\n") == 304);
+  CHECK(status_of("Range: bytes=0-1,5-6\r\nIf-Match: \"b\"\r\n") == 412);
+  CHECK(status_of("Range: bytes=0-1\r\n" + field("If-Modified-Since", modified_text)) == 304);
+  CHECK(status_of("Range: bytes=0-1\r\n" + field("If-Unmodified-Since", before_text)) == 412);
+  CHECK(status_of("Range: bytes=0-1\r\nIf-None-Match: \"b\"\r\n") == 206);
+  CHECK(status_of("Range: bytes=5000-\r\nIf-Match: \"a\"\r\n") == 416);
 }
 
 TEST_CASE(

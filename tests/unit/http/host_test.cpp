@@ -72,6 +72,78 @@ TEST_CASE("what is no host is nullopt") {
   CHECK_FALSE(valid_host(std::string_view{"[::1\0]", 6}));
 }
 
+TEST_CASE("hosts as a table (RFC 3986 §3.2.2, §3.2.3): the one spelling, or none") {
+  struct Row {
+    std::string_view section, value, host;  // host: "-" is none
+  };
+  const Row rows[] = {
+      {"3.2.2 small letters", "WWW.Example.COM", "www.example.com"},
+      {"3.2.2 one label", "localhost", "localhost"},
+      {"3.2.2 digits and dashes", "3com-1.example", "3com-1.example"},
+      {"3.2.2 underscore", "_dmarc.example", "_dmarc.example"},
+      {"3.2.2 punycode", "xn--bcher-kva.example", "xn--bcher-kva.example"},
+      {"3.2.2 dot at the end", "h.example.:80", "h.example"},
+      {"3.2.2 IPv4", "192.0.2.1", "192.0.2.1"},
+      {"3.2.2 too large for IPv4: a name", "256.0.0.1", "256.0.0.1"},
+      {"3.2.2 percent encoding stays", "a%2Fb", "a%2fb"},
+      {"3.2.2 percent sign at the end", "a%", "-"},
+      {"3.2.2 one digit", "a%2", "-"},
+      {"3.2.2 no digits", "a%2x", "-"},
+      {"3.2.2 slash", "a/b", "-"},
+      {"3.2.2 space inside", "a b", "-"},
+      {"3.2.2 tab", "a\tb", "-"},
+      {"3.2.2 at sign", "u@a", "-"},
+      {"3.2.2 brackets around a name", "[a.example]", "-"},
+      {"3.2.2 angle brackets", "<a>", "-"},
+      {"3.2.2 bar", "a|b", "-"},
+      {"3.2.2 caret", "a^b", "-"},
+      {"3.2.2 backquote", "a`b", "-"},
+      {"3.2.2 braces", "{a}", "-"},
+      {"3.2.2 control byte", "a\x01", "-"},
+      {"3.2.2 DEL", "a\x7f", "-"},
+      {"3.2.2 non-ASCII", "b\xc3\xbc", "-"},
+      {"3.2.2 IPv6", "[2001:DB8::1]", "[2001:db8::1]"},
+      {"3.2.2 IPv6, all groups", "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]"},
+      {"3.2.2 IPv6, any", "[::]", "[::]"},
+      {"3.2.2 IPv6, gap at the end", "[1:2:3:4:5:6:7::]:1", "[1:2:3:4:5:6:7::]"},
+      {"3.2.2 IPv6 with IPv4", "[64:ff9b::192.0.2.1]", "[64:ff9b::192.0.2.1]"},
+      {"3.2.2 IPv6, seven groups", "[1:2:3:4:5:6:7]", "-"},
+      {"3.2.2 IPv6, nine groups", "[1:2:3:4:5:6:7:8:9]", "-"},
+      {"3.2.2 IPv6, gap that is none", "[1:2:3:4:5:6:7::8]", "-"},
+      {"3.2.2 IPv6, two gaps", "[1::2::3]", "-"},
+      {"3.2.2 IPv6, three colons", "[:::1]", "-"},
+      {"3.2.2 IPv6, five digits", "[00001::]", "-"},
+      {"3.2.2 IPv6, no digit", "[g::]", "-"},
+      {"3.2.2 IPv6, IPv4 with a zero in front", "[::192.0.2.01]", "-"},
+      {"3.2.2 IPv6, IPv4 too large", "[::256.0.0.1]", "-"},
+      {"3.2.2 IPv6 with a prefix length", "[::1/64]", "-"},
+      {"3.2.2 IPv6, white space", "[ ::1]", "-"},
+      {"3.2.2 IPv6, brackets twice", "[[::1]]", "-"},
+      {"3.2.2 IPv6, bracket closed only", "::1]", "-"},
+      {"3.2.2 IPv6 without brackets and with a port", "::1:80", "-"},
+      {"3.2.2 future address", "[vF.a:b]", "[vf.a:b]"},
+      {"3.2.2 future address without version", "[v.a]", "-"},
+      {"3.2.3 port 0", "a:0", "a"},
+      {"3.2.3 largest port", "a:65535", "a"},
+      {"3.2.3 zeros in front", "a:000000000080", "a"},
+      {"3.2.3 port too large", "a:65536", "-"},
+      {"3.2.3 port wraps 32 bits", "a:4294967376", "-"},
+      {"3.2.3 plus", "a:+80", "-"},
+      {"3.2.3 hexadecimal", "a:0x50", "-"},
+      {"3.2.3 white space before", "a: 80", "-"},
+      {"3.2.3 two ports", "a:80:80", "-"},
+      {"3.2.3 two colons", "a::80", "-"},
+      {"3.2.3 port behind IPv6", "[::1]:443", "[::1]"},
+      {"3.2.3 port behind IPv6 without colon", "[::1]443", "-"},
+      {"3.2.3 empty port behind IPv6", "[::1]:", "[::1]"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.section);
+    CAPTURE(row.value);
+    CHECK(canonical(row.value) == row.host);
+  }
+}
+
 TEST_CASE("a host that does not fit is nullopt") {
   CHECK(canonical(std::string(64, 'a')) == std::string(64, 'a'));
   CHECK(canonical(std::string(65, 'a')) == "-");

@@ -23,6 +23,7 @@ TEST_CASE("a full head has its fields in order, and a bare one only what it must
   head.status = 206;
   head.date = date;
   head.content_type = "text/html; charset=utf-8";
+  head.content_encoding = "br";
   head.content_length = 18446744073709551615u;
   head.etag = "\"a\"";
   head.last_modified = date;
@@ -32,21 +33,25 @@ TEST_CASE("a full head has its fields in order, and a bare one only what it must
   head.allow = "GET, HEAD, OPTIONS";
   head.retry_after_s = 5;
   head.extra = "X: y\r\nVary: Accept\r\n";
+  head.more = "Z: own\r\n";
   head.connection = ConnectionField::close;
   CHECK(compose(head) ==
-        "HTTP/1.1 206 Partial Content\r\nServer: uringd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: "
-        "text/html; charset=utf-8\r\n"
+        "HTTP/1.1 206 Partial Content\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: uringd\r\nContent-Type: "
+        "text/html; charset=utf-8\r\nContent-Encoding: br\r\n"
         "Content-Length: 18446744073709551615\r\nETag: \"a\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 "
         "GMT\r\nAccept-Ranges: bytes\r\n"
         "Content-Range: bytes 0-1/2\r\nLocation: /a/\r\nAllow: GET, HEAD, OPTIONS\r\nRetry-After: 5\r\nX: y\r\nVary: "
-        "Accept\r\nConnection: close\r\n\r\n");
+        "Accept\r\nZ: own\r\nConnection: close\r\n\r\n");
   ReplyHead bare;
   bare.status = 304;
   bare.date = date;
-  CHECK(compose(bare) == "HTTP/1.1 304 Not Modified\r\nServer: uringd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+  CHECK(compose(bare) == "HTTP/1.1 304 Not Modified\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: uringd\r\n\r\n");
+  bare.server = false;
+  CHECK(compose(bare) == "HTTP/1.1 304 Not Modified\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+  bare.server = true;
   bare.content_length = 0;
   bare.connection = ConnectionField::keep_alive;
-  CHECK(compose(bare).ends_with("GMT\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"));
+  CHECK(compose(bare).ends_with("Server: uringd\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"));
 }
 
 TEST_CASE("a head that does not fit is 0, one that just fits is whole") {

@@ -45,6 +45,23 @@ TEST_CASE("the further lines of a repeated field are found in order (RFC 9110 §
   CHECK_FALSE(request.next_line(Field::if_none_match, *third).has_value());
 }
 
+TEST_CASE("an empty line of a repeated field does not hide the one behind it (RFC 9110 §5.3)") {
+  for (const char* empty : {"Accept:\r\n", "Accept: \r\n", "Accept:\t \t\r\n"}) {
+    CAPTURE(empty);
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\n" + std::string{empty} + "Accept: b\r\n" + empty + "\r\n";
+    RequestParser parser;
+    REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
+    const Request& request = parser.request();
+    const auto first = request.field(Field::accept);
+    REQUIRE(first == "");
+    const auto second = request.next_line(Field::accept, *first);
+    REQUIRE(second == "b");
+    const auto third = request.next_line(Field::accept, *second);
+    REQUIRE(third == "");
+    CHECK_FALSE(request.next_line(Field::accept, *third).has_value());
+  }
+}
+
 TEST_CASE("a request follows its bytes to another address") {
   std::string bytes = "GET /a HTTP/1.1\r\nHost: example.org\r\n\r\n";
   RequestParser parser;
