@@ -166,7 +166,10 @@ class Loader {
     check_hosts();
     check_cache();
     for (std::size_t index = 0; index < merge_.config().sites.size(); ++index) {
-      if (check_root(index)) check_error_pages(index);
+      check_fields(index);
+      if (!check_root(index)) continue;
+      check_error_pages(index);
+      check_fallback(index);
     }
   }
 
@@ -231,6 +234,37 @@ class Loader {
       warnings_.add(place_of(index, "error_pages"), "site.error_pages: " + status + " = " + describe(page) +
                                                         ": no such file below root; the built-in page is used");
     }
+  }
+
+  void check_fallback(std::size_t index) {
+    const Site& site = merge_.config().sites[index];
+    struct stat file{};
+    if (site.fallback.empty() || (::stat((site.root + site.fallback).c_str(), &file) == 0 && S_ISREG(file.st_mode))) {
+      return;
+    }
+    warnings_.add(place_of(index, "fallback"),
+                  "site.fallback: " + describe(site.fallback) + ": no such file below root; 404 until it is there");
+  }
+
+  /// One answer has one Cache-Control by default and may match all rules: their sum bounds what is written.
+  void check_fields(std::size_t index) {
+    if (refused(index, "headers") || refused(index, "cache_control")) return;
+    const Site& site = merge_.config().sites[index];
+    const auto line_size = [](std::string_view name, std::string_view value) {
+      return name.size() + value.size() + std::string_view(": \r\n").size();
+    };
+    std::size_t longest = 0;
+    for (const auto& field : site.cache_control) longest = std::max(longest, line_size("Cache-Control", field.second));
+    std::size_t bytes = default_field_line.size() + longest;
+    for (const HeaderRule& rule : site.headers) {
+      for (const auto& [name, value] : rule.set) bytes += line_size(name, value);
+    }
+    if (bytes <= site_fields_most_bytes) return;
+    const char* key = site.headers.empty() ? "cache_control" : "headers";
+    problems_.add(place_of(index, key),
+                  std::string("site.") + key + ": found " + std::to_string(bytes) +
+                      " bytes of fields, all rules and cache_control together; expected at most " +
+                      std::to_string(site_fields_most_bytes));
   }
 
   const Sources& sources_;

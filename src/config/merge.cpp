@@ -180,6 +180,12 @@ void Merge::set(const Key& key, const Entry& entry, const Source& source, std::s
     problems_.add(place_in(source, finding.at), key_prefix(key.path, source) + finding.message);
   }
   if (!findings.empty()) refused_.insert(path);
+  if (auto* const* rules = std::get_if<std::vector<HeaderRule>*>(&slot); rules && findings.empty()) {
+    const Array& blocks = *value.as<Array>();
+    for (std::size_t index = 0; index < blocks.size(); ++index) {
+      (*rules)->at(index).where = place_in(source, blocks[index].at).where;
+    }
+  }
   origins_[path] = place_in(source, entry.at);
 }
 

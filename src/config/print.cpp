@@ -75,6 +75,7 @@ class Printer {
       const std::size_t blocks = section == "site" ? config_.sites.size() : 1;
       for (std::size_t index = 0; index < blocks; ++index) {
         out += (out.empty() ? "" : "\n") + header(section) + "\n" + block(section, index);
+        if (section == "site") out += header_rules(config_.sites[index]);
       }
     }
     return out;
@@ -87,6 +88,8 @@ class Printer {
     Site& site = section == "site" ? config_.sites[site_index] : unused;
     for (const Key& key : schema()) {
       if (key.section() == section) {
+        // `headers = []` and [[site.headers]] cannot stand side by side.
+        if (key.is_blocks() && !site.headers.empty()) continue;
         std::string path(key.path);
         if (key.in_site()) path = "site." + std::to_string(site_index) + "." + std::string(key.name());
         lines.add(std::string(key.name()) + " = " + text_of(key.form, key.slot(config_, site)), origin(path));
@@ -99,6 +102,17 @@ class Printer {
       }
     }
     return lines.text();
+  }
+
+  static std::string header_rules(const Site& site) {
+    std::string out;
+    for (HeaderRule rule : site.headers) {
+      out += "\n[[site.headers]]  # " + rule.where + "\n";
+      out += "match = " + text_of({Form::Kind::page}, &rule.match) + "\n";
+      out += "remove = " + text_of({Form::Kind::file_names}, &rule.remove) + "\n";
+      out += "set = " + text_of({Form::Kind::cache_control}, &rule.set) + "\n";
+    }
+    return out;
   }
 
   std::string origin(const std::string& path) const {
@@ -114,6 +128,17 @@ std::string meaning_of(const Key& key) {
   return std::string(key.meaning) + (key.change == Change::restart ? "; needs a restart" : "");
 }
 
+/// [[site.headers]] and its lines, commented out.
+std::string example_block(const Key& key) {
+  std::string out = "#[[" + std::string(key.path) + "]]\n";
+  for (std::string_view rest = key.shipped; !rest.empty();) {
+    const std::size_t end = rest.find('\n') + 1;
+    out += '#' + std::string(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  return out;
+}
+
 std::string template_section(std::string_view section) {
   std::string out = "\n";
   for (const SectionNote& note : section_notes()) {
@@ -121,7 +146,9 @@ std::string template_section(std::string_view section) {
   }
   out += header(section) + "\n";
   for (const Key& key : schema()) {
-    if (key.section() == section) {
+    if (key.section() == section && key.is_blocks()) {
+      out += "\n" + comment(meaning_of(key)) + example_block(key);
+    } else if (key.section() == section) {
       out += comment(meaning_of(key));
       if (key.shipped.empty()) out += '#';
       out += std::string(key.name()) + " = " + std::string(key.shipped.empty() ? key.default_text : key.shipped) + "\n";
@@ -148,7 +175,8 @@ std::string print_config(const Loaded& loaded) { return Printer(loaded).print();
 std::string commented_template() {
   std::string out =
       "# uringd: try it with `uringd --config config.toml`, check it with `uringd --check --config config.toml`.\n"
-      "# Lines that begin with #KEY show the default; remove the # and change it. Sizes: bytes or \"64KiB\", \"1MB\";\n"
+      "# Lines that begin with #KEY show the default; remove the # and change it. Lines below a #[[ are an example.\n"
+      "# Sizes: bytes or \"64KiB\", \"1MB\";\n"
       "# durations: \"500ms\", \"2s\", \"5m\", \"1h\". Relative paths start at this file. \"${NAME:-default}\" inside "
       "a\n"
       "# string takes an environment variable.\n"

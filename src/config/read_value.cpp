@@ -6,10 +6,11 @@
 #include <charconv>
 #include <type_traits>
 
+#include "read_fields.hpp"
+#include "read_listen.hpp"
 #include "source_file.hpp"
 #include "spelling.hpp"
 #include "uringd/base/check.hpp"
-#include "uringd/config/listen.hpp"
 #include "uringd/config/nearest.hpp"
 #include "uringd/config/quantity.hpp"
 
@@ -38,6 +39,11 @@ class Reader {
       case Kind::globs: return globs(value);
       case Kind::media_types: return media_types(value);
       case Kind::error_pages: return error_pages(value);
+      case Kind::extensions: return extensions(value);
+      case Kind::page: return page(value);
+      case Kind::codings: return codings(value);
+      case Kind::cache_control: return cache_control(value);
+      case Kind::header_rules: return header_rules(value);
     }
   }
 
@@ -53,7 +59,7 @@ class Reader {
     wrong(value.at, describe(value), expected(form_), hint);
   }
   void wrong(Position at, const std::string& found, const std::string& what, const std::string& hint = {}) {
-    findings_.push_back({at, "found " + found + "; expected " + what + (hint.empty() ? "" : "; " + hint)});
+    config::wrong(findings_, at, found, what, hint);
   }
 
   void store_number(std::uint64_t number) {
@@ -143,76 +149,12 @@ class Reader {
   }
   [[nodiscard]] std::string word_hint(const Value& value) const {
     if (!value.as<std::string>()) return {};
-    const std::string_view word = nearest(lower(describe(value)), form_.words);
-    return word.empty() ? "" : "did you mean " + std::string(word) + "?";
-  }
-
-  /// Calls `each` for every element of an array, or for the value itself: one string is a list of one.
-  template <typename Each>
-  void elements(const Value& value, Each each) {
-    if (const auto* array = value.as<Array>()) {
-      for (const Value& element : *array) each(element);
-    } else {
-      each(value);
-    }
+    return did_you_mean(nearest(lower(describe(value)), form_.words));
   }
 
   void listen(const Value& value) {
-    std::vector<ListenAddress> addresses;
-    const std::size_t before = findings_.size();
-    elements(value, [&](const Value& element) {
-      auto address = listen_address(element);
-      if (!address) return;
-      const auto same = [&](const ListenAddress& other) { return other.text == address->text; };
-      if (std::ranges::any_of(addresses, same)) {
-        return wrong(element.at, describe(std::string_view(address->text)) + " twice", "each address once");
-      }
-      addresses.push_back(std::move(*address));
-    });
-    if (addresses.empty() && findings_.size() == before) wrong(value.at, "an empty array", "at least one address");
+    auto addresses = read_listen(value, base_directory_, findings_);
     if (!addresses.empty()) slot<std::vector<ListenAddress>>() = std::move(addresses);
-  }
-
-  std::optional<ListenAddress> listen_address(const Value& value) {
-    const auto* table = value.as<Table>();
-    if (!table) return address_text(value);
-    std::optional<ListenAddress> address;
-    int backlog = default_backlog;
-    bool named = false;
-    for (const Entry& entry : *table) {
-      if (entry.key == "address") {
-        named = true;
-        address = address_text(entry.value);
-      } else if (entry.key == "backlog") {
-        const auto* number = entry.value.as<std::int64_t>();
-        if (number && *number >= 1 && *number <= 65535) {
-          backlog = static_cast<int>(*number);
-        } else {
-          wrong(entry.value.at, "backlog = " + describe(entry.value), "a whole number from 1 to 65535");
-        }
-      } else {
-        constexpr std::string_view known[] = {"address", "backlog"};
-        const std::string_view close = nearest(entry.key, known);
-        findings_.push_back({entry.at, describe(std::string_view(entry.key)) + ": unknown key; " +
-                                           (close.empty() ? "expected address or backlog"
-                                                          : "did you mean " + std::string(close) + "?")});
-      }
-    }
-    if (!named) wrong(value.at, "a table without address", R"({ address = ":8080", backlog = 4096 })");
-    if (address) address->backlog = backlog;
-    return address;
-  }
-
-  std::optional<ListenAddress> address_text(const Value& value) {
-    const auto* text = value.as<std::string>();
-    if (!text) {
-      wrong(value.at, describe(value), R"(an address such as "127.0.0.1:8080")");
-      return std::nullopt;
-    }
-    auto address = parse_listen_address(*text, base_directory_);
-    if (address) return std::move(*address);
-    findings_.push_back({value.at, "found " + describe(value) + "; " + address.error().message});
-    return std::nullopt;
   }
 
   void hosts(const Value& value) {
@@ -264,16 +206,10 @@ class Reader {
 
   /// Calls `each(entry, text)` for the entries of a table of strings.
   template <typename Each>
-  void entries(const Value& value, Each each) {
+  void table_entries(const Value& value, Each each) {
     const auto* table = value.as<Table>();
     if (!table) return unexpected(value);
-    for (const Entry& entry : *table) {
-      if (const auto* text = entry.value.as<std::string>()) {
-        each(entry, *text);
-      } else {
-        wrong(entry.value.at, describe(std::string_view(entry.key)) + " = " + describe(entry.value), "a string");
-      }
-    }
+    entries(*table, findings_, each);
   }
   static void put(Pairs& pairs, std::string key, std::string text) {
     const auto same = std::ranges::find(pairs, key, &Pairs::value_type::first);
@@ -285,7 +221,7 @@ class Reader {
   }
 
   void media_types(const Value& value) {
-    entries(value, [&](const Entry& entry, const std::string& type) {
+    table_entries(value, [&](const Entry& entry, const std::string& type) {
       const std::string_view name = std::string_view(entry.key).substr(entry.key.starts_with('.') ? 1 : 0);
       if (name.size() == entry.key.size() || !is_file_name(name) || name.contains('.')) {
         return wrong(entry.at, describe(std::string_view(entry.key)), R"(an extension with its dot, such as ".foo")");
@@ -298,7 +234,7 @@ class Reader {
   }
 
   void error_pages(const Value& value) {
-    entries(value, [&](const Entry& entry, const std::string& page) {
+    table_entries(value, [&](const Entry& entry, const std::string& page) {
       if (!is_error_status(entry.key)) {
         return wrong(entry.at, describe(std::string_view(entry.key)), R"(a status from 400 to 599, "4xx" or "5xx")");
       }
@@ -307,6 +243,67 @@ class Reader {
       }
       put(slot<Pairs>(), entry.key, page);
     });
+  }
+
+  void extensions(const Value& value) {
+    std::vector<std::string> names;
+    elements(value, [&](const Value& element) {
+      const auto* text = element.as<std::string>();
+      std::string name = text ? text->substr(text->starts_with('.') ? 1 : 0) : "";
+      if (!is_extension(name)) {
+        wrong(element.at, describe(element), R"(an extension without slashes, such as "html")");
+      } else if (std::ranges::find(names, name) != names.end()) {
+        wrong(element.at, describe(element) + " twice", "each extension once");
+      } else {
+        names.push_back(std::move(name));
+      }
+    });
+    slot<std::vector<std::string>>() = std::move(names);
+  }
+
+  void page(const Value& value) {
+    const auto* text = value.as<std::string>();
+    if (!text || !(text->empty() || is_page_path(*text))) {
+      return unexpected(value, text && is_page_path('/' + *text) ? did_you_mean(describe('/' + *text)) : "");
+    }
+    slot<std::string>() = *text;
+  }
+
+  void codings(const Value& value) {
+    std::vector<Coding> codings;
+    elements(value, [&](const Value& element) {
+      const auto index = word_index(element);
+      if (!index) {
+        return wrong(element.at, describe(element), expected({Kind::word, 0, 0, form_.words}), coding_hint(element));
+      }
+      const auto coding = static_cast<Coding>(*index);
+      if (std::ranges::find(codings, coding) != codings.end()) {
+        return wrong(element.at, describe(element) + " twice", "each coding once");
+      }
+      codings.push_back(coding);
+    });
+    slot<std::vector<Coding>>() = std::move(codings);
+  }
+  /// The coding that goes by the name of a file's ending, a tool or an alias of RFC 9110 §8.4.1.3.
+  [[nodiscard]] std::string coding_hint(const Value& value) const {
+    constexpr std::pair<std::string_view, std::string_view> other_names[] = {
+        {"brotli", "\"br\""}, {"gz", "\"gzip\""}, {"x-gzip", "\"gzip\""}, {"zstandard", "\"zstd\""}};
+    const auto* text = value.as<std::string>();
+    if (!text) return {};
+    for (const auto& [name, word] : other_names) {
+      if (lower(*text) == name) return did_you_mean(word);
+    }
+    return word_hint(value);
+  }
+
+  void cache_control(const Value& value) {
+    if (!value.as<Table>() && !value.as<std::string>()) return unexpected(value);
+    slot<Pairs>() = read_cache_control(value, findings_);
+  }
+
+  void header_rules(const Value& value) {
+    if (!value.as<Array>()) return unexpected(value);
+    slot<std::vector<HeaderRule>>() = read_header_rules(*value.as<Array>(), findings_);
   }
 
   const Form& form_;

@@ -7,15 +7,10 @@
 #include <vector>
 
 #include "document.hpp"
+#include "findings.hpp"
 #include "schema.hpp"
 
 namespace uringd::config {
-
-/// What is wrong with a value: "found 2000; expected a whole number from 0 to 1024".
-struct Finding {
-  Position at;
-  std::string message;
-};
 
 /// Stores `value` in `slot`, or adds findings and leaves the slot as it was; of a list the right elements are stored.
 /// Tables' entries are added to what the slot holds. Relative paths start at `base_directory`.

@@ -22,6 +22,7 @@ constexpr std::array<std::string_view, 3> pin_words = {"\"auto\"", "true", "fals
 constexpr std::array<std::string_view, 2> symlink_words = {"\"inside\"", "\"never\""};
 constexpr std::array<std::string_view, 4> level_words = {"\"error\"", "\"warn\"", "\"info\"", "\"debug\""};
 constexpr std::array<std::string_view, 3> zero_copy_words = {"\"safe\"", "\"always\"", "\"never\""};
+constexpr std::array<std::string_view, 3> coding_words = {"\"gzip\"", "\"zstd\"", "\"br\""};
 constexpr std::array<std::string_view, 1> auto_word = {"\"auto\""};
 
 constexpr Form count(std::uint64_t least, std::uint64_t most) { return {Kind::count, least, most}; }
@@ -30,6 +31,7 @@ constexpr Form size(std::uint64_t least, std::uint64_t most, std::span<const std
 }
 constexpr Form duration(std::uint64_t least, std::uint64_t most) { return {Kind::duration, least, most}; }
 constexpr Form word(std::span<const std::string_view> words) { return {Kind::word, 0, 0, words}; }
+constexpr Form codings() { return {Kind::codings, 0, 0, coding_words}; }
 constexpr Form form(Kind kind) { return {kind}; }
 
 #define CONFIG(member) [](Config& config, Site&) -> Slot { return &config.member; }
@@ -100,8 +102,8 @@ constexpr Key keys[] = {
      CONFIG(disk.zero_copy)},
 
     {"cache.size", R"("auto")", size(1 * MiB, 1024 * GiB, auto_word), reload, as_default,
-     R"(all workers together, headers and "not found" counted; "auto" = a quarter of the memory limit )"
-     R"((cgroup or machine), 16MiB to 1GiB)",
+     R"(all workers together, compressed copies, headers and "not found" counted; "auto" = a quarter of the memory )"
+     R"(limit (cgroup or machine), 16MiB to 1GiB)",
      CONFIG(cache.size_bytes)},
     {"cache.max_file_size", R"("64KiB")", size(1 * KiB, 64 * MiB), reload, as_default,
      "larger files are streamed",
@@ -139,9 +141,25 @@ constexpr Key keys[] = {
     {"site.index", R"(["index.html"])", form(Kind::file_names), reload, as_default,
      "file names that answer for a directory, the first that exists",
      SITE(index)},
+    {"site.extensions", "[]", form(Kind::extensions), reload, as_default,
+     R"(tried in order where a path is no file: ["html"] makes /about find about.html too)",
+     SITE(extensions)},
+    {"site.listing", "false", form(Kind::flag), reload, as_default,
+     "list directories that have no index (HTML; JSON where Accept asks for it)",
+     SITE(listing)},
+    {"site.fallback", R"("")", form(Kind::page), reload, as_default,
+     R"(file that answers navigations to paths that are not there, with 200: "/index.html" (GET or HEAD, Accept has )"
+     R"(text/html, no extension); "" = none)",
+     SITE(fallback)},
     {"site.error_pages", "{}", form(Kind::error_pages), reload, R"({ 404 = "/404.html" })",
      R"(files under root for a status or a class, status kept: { 404 = "/404.html", "5xx" = "/oops.html" })",
      SITE(error_pages)},
+    {"site.precompressed", R"(["br", "zstd", "gzip"])", codings(), reload, as_default,
+     "serve file.br, file.zst, file.gz in place of file, best first: not older than file, and file exists; [] = never",
+     SITE(precompressed)},
+    {"site.compress", R"(["zstd", "br", "gzip"])", codings(), reload, as_default,
+     "compress cacheable text once, into the cache, never on the request's time; best first; [] = never",
+     SITE(compress)},
     {"site.symlinks", R"("inside")", word(symlink_words), reload, as_default,
      R"("inside": relative links that stay below root; "never": links are refused)",
      SITE(symlinks)},
@@ -151,6 +169,23 @@ constexpr Key keys[] = {
     {"site.keep_previous", R"("0s")", duration(0, 365 * day), reload, as_default,
      "after a release switch, files gone from the new tree come from the old this long",
      SITE(keep_previous)},
+    {"site.cache_control", R"({ "text/html" = "no-cache" })", form(Kind::cache_control), reload, as_default,
+     R"(Cache-Control by media type: "text/css", "text/*", or "*" for all that no other entry is nearer to; a plain )"
+     R"(string means "*"; {} = none; [[site.headers]] may replace it)",
+     SITE(cache_control)},
+    {"site.server_timing", "false", form(Kind::flag), reload, as_default,
+     "Server-Timing with queue, open, read, send",
+     SITE(server_timing)},
+    {"site.cache_status", "false", form(Kind::flag), reload, as_default,
+     "Cache-Status (RFC 9211): uringd; hit",
+     SITE(cache_status)},
+    {"site.headers", "[]", form(Kind::header_rules), reload,
+     "match = \"/assets/**\"\n"
+     "remove = [\"Server\"]\n"
+     "set = { Cache-Control = \"public, max-age=31536000, immutable\" }\n",
+     R"(fields of answers whose path matches: match = a glob, remove = field names, set = { Name = "value" }; rules )"
+     "apply in their order, each removes, then sets; X-Content-Type-Options: nosniff is set before all of them",
+     SITE(headers)},
 };
 // clang-format on
 

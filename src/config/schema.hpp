@@ -27,22 +27,30 @@ struct Form {
     file_names,
     globs,
     media_types,
-    error_pages
+    error_pages,
+    extensions,
+    page,
+    codings,
+    cache_control,
+    header_rules
   };
   Kind kind;
   std::uint64_t least = 0;
   std::uint64_t most = 0;
-  /// TOML texts taken as they stand, in the order of the enumeration they are stored in (size: "auto" = nothing).
+  /// TOML texts taken as they stand, in the order of the enumeration they are stored in (size: "auto" = nothing;
+  /// codings: what the array's elements may be).
   std::span<const std::string_view> words = {};
 
-  /// Kinds that are tables with free keys; their entries add up instead of replacing each other.
+  /// Kinds that are tables with free keys; their entries add up instead of replacing each other. cache_control is
+  /// none of them: its default has an entry, and who writes another table does not want that one.
   [[nodiscard]] bool is_table() const { return kind == Kind::media_types || kind == Kind::error_pages; }
 };
 
 /// Where a value is stored.
-using Slot = std::variant<std::uint32_t*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*, bool*, Pin*,
-                          Symlinks*, LogLevel*, ZeroCopy*, std::string*, std::vector<std::string>*,
-                          std::vector<ListenAddress>*, std::vector<std::pair<std::string, std::string>>*>;
+using Slot =
+    std::variant<std::uint32_t*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*, bool*, Pin*, Symlinks*,
+                 LogLevel*, ZeroCopy*, std::string*, std::vector<std::string>*, std::vector<ListenAddress>*,
+                 std::vector<std::pair<std::string, std::string>>*, std::vector<Coding>*, std::vector<HeaderRule>*>;
 
 enum class Change { reload, restart };  // what it takes for a new value to have its effect
 /// For Key::shipped: the shipped config.toml shows the key commented out, with its default.
@@ -53,13 +61,16 @@ struct Key {
   std::string_view default_text;  // TOML, read through the same door as a file's value
   Form form;
   Change change;
-  std::string_view shipped;  // what the shipped config.toml sets it to, for the sample site
+  std::string_view shipped;  // what the shipped config.toml sets it to, for the sample site; of an array of tables,
+                             // the lines of one of them, shown commented out
   std::string_view meaning;  // one line, no full stop at its end
   Slot (*slot)(Config&, Site&);
 
   [[nodiscard]] std::string_view section() const;  // "server"; empty for "types"
   [[nodiscard]] std::string_view name() const;     // "workers"
   [[nodiscard]] bool in_site() const { return section() == "site"; }
+  /// Written as [[site.headers]] blocks, which must follow the other keys of their section.
+  [[nodiscard]] bool is_blocks() const { return form.kind == Form::Kind::header_rules; }
 };
 
 /// A line of explanation above a section in config.toml.

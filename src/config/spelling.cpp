@@ -30,16 +30,28 @@ bool only(std::string_view text, std::string_view allowed) {
 bool is_media_type(std::string_view text) {
   if (text.size() > 255) return false;
   constexpr std::string_view marks = "!#$&^_.+-";
-  const auto is_token = [&](std::string_view token) {
+  const auto is_name = [&](std::string_view token) {
     return !token.empty() &&
            only(token, std::string(letters) + std::string(digits) + std::string(marks));  // RFC 6838 §4.2
   };
   const std::string_view essence = text.substr(0, text.find(';'));
   const std::size_t slash = essence.find('/');
-  if (slash == essence.npos || !is_token(essence.substr(0, slash)) || !is_token(essence.substr(slash + 1))) {
+  if (slash == essence.npos || !is_name(essence.substr(0, slash)) || !is_name(essence.substr(slash + 1))) {
     return false;
   }
   return std::ranges::all_of(text, [](char byte) { return byte >= 0x20 && byte < 0x7f; });
+}
+
+bool is_media_range(std::string_view text) {
+  if (text == "*") return true;
+  if (text.contains(';')) return false;
+  if (text.ends_with("/*")) return is_media_type(std::string(text.substr(0, text.size() - 1)) + "x");
+  return is_media_type(text);
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && only(text, std::string(letters) + std::string(digits) + std::string(marks));
 }
 
 bool is_host(std::string_view host) {
@@ -57,6 +69,8 @@ bool is_file_name(std::string_view name) {
   return !name.empty() && name.size() <= 255 && name != "." && name != ".." && !name.contains('/') &&
          !name.contains('\0');
 }
+
+bool is_extension(std::string_view text) { return is_file_name(text) && !text.starts_with('.'); }
 
 bool is_error_status(std::string_view status) {
   return status.size() == 3 && (status[0] == '4' || status[0] == '5') &&

@@ -1,5 +1,5 @@
-// spelling: which texts may stand for a host, a media type, a file name, a status, a page. Pure predicates; what they
-// refuse would end a header early, leave root or never match a request.
+// spelling: which texts may stand for a host, a media type, a field name, a file name, a status, a page. Pure
+// predicates; what they refuse would end a header early, leave root or never match a request.
 #pragma once
 
 #include <string>
@@ -18,11 +18,20 @@ bool only(std::string_view text, std::string_view allowed);
 /// "text/html; charset=utf-8": RFC 6838 §4.2 names, then visible ASCII.
 bool is_media_type(std::string_view text);
 
+/// What cache_control may be keyed by: "text/html", "text/*" or "*".
+bool is_media_range(std::string_view text);
+
+/// A field's name: a token (RFC 9110 §5.6.2).
+bool is_token(std::string_view text);
+
 /// "*", "*.example.com", "example.com" or "[::1]", without port, in lower case.
 bool is_host(std::string_view host);
 
 /// One component of a path, neither "." nor "..".
 bool is_file_name(std::string_view name);
+
+/// What may follow a name and a dot: "html", "en.html".
+bool is_extension(std::string_view text);
 
 /// "404" or "5xx".
 bool is_error_status(std::string_view status);

@@ -56,6 +56,15 @@ std::string pair_text(const Pairs::value_type& pair) {
   return (is_bare_key(pair.first) ? pair.first : in_quotes(pair.first)) + " = " + string_text(pair.second);
 }
 
+std::string table_text(const Pairs& pairs) { return pairs.empty() ? "{}" : "{ " + joined(pairs, pair_text) + " }"; }
+
+std::string rule_text(const HeaderRule& rule) {
+  std::string text = "{ match = " + string_text(rule.match);
+  if (!rule.remove.empty()) text += ", remove = [" + joined(rule.remove, string_text) + "]";
+  if (!rule.set.empty()) text += ", set = " + table_text(rule.set);
+  return text + " }";
+}
+
 }  // namespace
 
 std::string expected(const Form& form) {
@@ -72,6 +81,11 @@ std::string expected(const Form& form) {
     case Kind::globs: return R"(an array of patterns such as "/assets/**")";
     case Kind::media_types: return R"(a table { ".extension" = "media/type" })";
     case Kind::error_pages: return R"(a table { status = "/page" })";
+    case Kind::extensions: return "an array of extensions";
+    case Kind::page: return R"(a file's path below root, such as "/index.html", or "")";
+    case Kind::codings: return "an array of " + alternatives(form.words);
+    case Kind::cache_control: return R"(a table { "media/type" = "value" } or a string)";
+    case Kind::header_rules: return "an array of tables: [[site.headers]]";
   }
   CHECK(!"a kind without words");
   return {};
@@ -97,8 +111,13 @@ std::string text_of(const Form& form, const Slot& slot) {
           return "[" + joined(*place, string_text) + "]";
         } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
           return "[" + joined(*place, address_text) + "]";
+        } else if constexpr (std::is_same_v<T, std::vector<Coding>>) {
+          const auto word = [&](Coding coding) { return std::string(form.words[static_cast<std::size_t>(coding)]); };
+          return "[" + joined(*place, word) + "]";
+        } else if constexpr (std::is_same_v<T, std::vector<HeaderRule>>) {
+          return "[" + joined(*place, rule_text) + "]";
         } else {
-          return place->empty() ? "{}" : "{ " + joined(*place, pair_text) + " }";
+          return table_text(*place);
         }
       },
       slot);

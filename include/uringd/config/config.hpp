@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,7 @@ enum class Pin { automatic, yes, no };
 enum class Symlinks { inside, never };
 enum class LogLevel { error, warn, info, debug };
 enum class ZeroCopy { safe, always, never };
+enum class Coding { gzip, zstd, br };
 
 /// One address to listen on, ready for bind(2).
 struct ListenAddress {
@@ -34,6 +37,20 @@ struct ListenAddress {
   int backlog = 0;
 };
 
+/// What cache_control, all [[site.headers]] of a site and default_field_line may say together: heads are composed into
+/// bounded memory, and a client takes no more of them than a few times this.
+inline constexpr std::size_t site_fields_most_bytes = 8192;
+/// What a site's answers carry unless a rule takes it away: no browser guesses a media type.
+inline constexpr std::string_view default_field_line = "X-Content-Type-Options: nosniff\r\n";
+
+/// [[site.headers]]: fields of answers whose path matches.
+struct HeaderRule {
+  std::string match;                                     // a glob (base/glob) on the decoded path, begins with '/'
+  std::vector<std::string> remove;                       // field names, lower case
+  std::vector<std::pair<std::string, std::string>> set;  // names as written; values are one line each
+  std::string where;                                     // file:line:column, for messages
+};
+
 struct Site {
   std::vector<std::string> hosts;  // lower case, without port: a name, "*.suffix" or "*"
   std::string root;                // absolute or relative to the working directory, resolved against the file
@@ -42,7 +59,16 @@ struct Site {
   Symlinks symlinks = Symlinks::inside;
   Duration keep_previous{};
   std::vector<std::pair<std::string, std::string>> error_pages;  // {"404" or "5xx", "/path below root"}
-  std::string where;                                             // file:line:column, for messages
+  std::vector<std::string> extensions;                           // without their dot, tried in order
+  bool listing = false;
+  std::string fallback;                                            // "/path below root", or empty
+  std::vector<Coding> precompressed;                               // sibling files to look for, best first
+  std::vector<Coding> compress;                                    // copies to make, best first
+  std::vector<std::pair<std::string, std::string>> cache_control;  // {media type, "text/*" or "*" in lower case, value}
+  std::vector<HeaderRule> headers;
+  bool server_timing = false;
+  bool cache_status = false;
+  std::string where;  // file:line:column, for messages
 };
 
 struct Config {

@@ -106,6 +106,15 @@ TEST_CASE("every default is the one that contract.md promises") {
   CHECK_FALSE(config.sites[0].hidden);
   CHECK(config.sites[0].error_pages.empty());
   CHECK(config.sites[0].keep_previous == 0s);
+  CHECK(config.sites[0].extensions.empty());
+  CHECK_FALSE(config.sites[0].listing);
+  CHECK(config.sites[0].fallback.empty());
+  CHECK(config.sites[0].precompressed == std::vector{Coding::br, Coding::zstd, Coding::gzip});
+  CHECK(config.sites[0].compress == std::vector{Coding::zstd, Coding::br, Coding::gzip});
+  CHECK(config.sites[0].cache_control == std::vector<std::pair<std::string, std::string>>{{"text/html", "no-cache"}});
+  CHECK(config.sites[0].headers.empty());
+  CHECK_FALSE(config.sites[0].server_timing);
+  CHECK_FALSE(config.sites[0].cache_status);
 }
 
 TEST_CASE("a misspelled key is told at its own line and column with the nearest name") {

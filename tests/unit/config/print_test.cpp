@@ -14,6 +14,7 @@
 #include "temporary_directory.hpp"
 
 using namespace uringd::config;
+using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 namespace {
 
@@ -26,6 +27,11 @@ std::string read_file(const std::string& path) {
 std::string values_of(const Loaded& loaded) {
   Loaded plain = loaded;
   plain.origins.clear();
+  Config config = *loaded.config;
+  for (Site& site : config.sites) {
+    for (HeaderRule& rule : site.headers) rule.where.clear();
+  }
+  plain.config = std::make_shared<const Config>(std::move(config));
   return print_config(plain);
 }
 
@@ -75,9 +81,24 @@ index = ["i \"q\".html", "$${HOME}"]
 error_pages = { 404 = "/tmp x", "5xx" = "/é" }
 symlinks = "never"
 hidden = true
+extensions = ["html", ".tar.gz"]
+listing = true
+fallback = "/index $${X}.html"
+precompressed = ["gzip"]
+compress = []
+cache_control = { "*" = "no-store", "IMAGE/*" = "max-age=60" }
+server_timing = true
+cache_status = true
+[[site.headers]]
+match = "/a \"$${Y}\"/**"
+set = { "X.Y|Z" = "tab\there, \"quotes\" and \\", X-Dollar = "$${HOME}" }
+[[site.headers]]
+match = "/**"
+remove = ["ETag", "X-Content-Type-Options"]
 [[site]]
 root = "/tmp"
 index = []
+cache_control = {}
 )";
 
 }  // namespace
@@ -90,6 +111,17 @@ TEST_CASE("a printed configuration loads to the same configuration") {
   CHECK(second.config->server.listen[1].backlog == 7);
   CHECK(second.config->sites[0].index[1] == "${HOME}");
   CHECK(second.config->types.size() == 2);
+  const Site& site = second.config->sites[0];
+  CHECK(site.extensions == std::vector<std::string>{"html", "tar.gz"});
+  CHECK(site.fallback == "/index ${X}.html");
+  CHECK(site.precompressed == std::vector{Coding::gzip});
+  CHECK(site.compress.empty());
+  CHECK(site.cache_control == Pairs{{"*", "no-store"}, {"image/*", "max-age=60"}});
+  REQUIRE(site.headers.size() == 2);
+  CHECK(site.headers[0].match == "/a \"${Y}\"/**");
+  CHECK(site.headers[0].set == Pairs{{"X.Y|Z", "tab\there, \"quotes\" and \\"}, {"X-Dollar", "${HOME}"}});
+  CHECK(site.headers[1].remove == std::vector<std::string>{"etag", "x-content-type-options"});
+  CHECK(second.config->sites[1].cache_control.empty());
   CHECK(second.config->limits.header_size_bytes == 5000);
   CHECK(second.config->cache.size_bytes == first.config->cache.size_bytes);
 }
@@ -112,10 +144,21 @@ TEST_CASE("each printed key says where its value came from") {
                      : key == "root"  ? "c.toml:4:1"
                                       : "default"));
   }
-  CHECK(keys == 33);
+  CHECK(keys == 42);
+}
+
+TEST_CASE("rules are printed as blocks that say where they were written") {
+  const std::string text =
+      print_config(load_ok("[[site]]\nroot = \"/\"\n[[site.headers]]\nmatch = \"/a\"\nremove = \"ETag\"\n", "c.toml"));
+  CHECK(text.ends_with("\n\n[[site.headers]]  # c.toml:3:1\nmatch = \"/a\"\nremove = [\"etag\"]\nset = {}\n"));
+  CHECK_FALSE(text.contains("headers = "));
+  CHECK(print_config(load_ok("[[site]]\nroot = \"/\"\n", "c.toml")).contains("\nheaders = []"));
 }
 
 // What the shipped file sets beside the defaults: the sample site's own page for 404.
+constexpr const char* example_rule =
+    "[[site.headers]]\nmatch = \"/assets/**\"\nremove = [\"server\"]\n"
+    "set = { Cache-Control = \"public, max-age=31536000, immutable\" }\n";
 constexpr const char* sample_site = "[[site]]\nerror_pages = { 404 = \"/404.html\" }\n";
 
 TEST_CASE("the shipped configuration has at most 15 live lines and means the defaults, and the sample site's 404") {
@@ -133,7 +176,7 @@ TEST_CASE("the shipped configuration has at most 15 live lines and means the def
   CHECK(values_of(load_ok(text, name)) == values_of(load_ok(sample_site, name)));
 }
 
-TEST_CASE("removing every # before a key changes nothing but a missing include") {
+TEST_CASE("removing every # before a key changes nothing but a missing include and the example of a rule") {
   const TemporaryDirectory temporary;
   temporary.directory("www");
   std::string uncommented;
@@ -146,7 +189,7 @@ TEST_CASE("removing every # before a key changes nothing but a missing include")
   }
   CHECK(keys > 20);
   const std::string name = temporary.path("config.toml");
-  CHECK(values_of(load_ok(uncommented, name)) == values_of(load_ok(sample_site, name)));
+  CHECK(values_of(load_ok(uncommented, name)) == values_of(load_ok(sample_site + std::string(example_rule), name)));
 }
 
 TEST_CASE("the repository's config.toml is what the schema prints (refresh: config_docs refresh ROOT)") {
@@ -173,6 +216,6 @@ TEST_CASE("the reference has one row of four cells for every key") {
     CHECK(bars == 5);
     ++rows;
   }
-  CHECK(rows == 2 + 34);
+  CHECK(rows == 2 + 43);
   CHECK(text.contains("| `limits.header_size` | `\"16KiB\"` | a size from \"1KiB\" to \"1MiB\" |"));
 }

@@ -195,6 +195,51 @@ TEST_CASE("error pages are for 400 to 599 or a class, and stay below root") {
   CHECK(is_page_path("/a/..b.html"));
 }
 
+TEST_CASE("codings keep their order; an unknown one is told with the name that was meant") {
+  Config config;
+  Site site;
+  CHECK(outcome("site.compress", R"(["gzip", "br"])", config, site) == "ok");
+  CHECK(site.compress == std::vector{Coding::gzip, Coding::br});
+  CHECK(outcome("site.compress", "\"zstd\"", config, site) == "ok");
+  CHECK(site.compress == std::vector{Coding::zstd});
+  CHECK(outcome("site.precompressed", "[]", config, site) == "ok");
+  CHECK(site.precompressed.empty());
+  const std::string known = R"(; expected "gzip", "zstd" or "br")";
+  CHECK(outcome("site.compress", R"(["brotli"])") == "found \"brotli\"" + known + "; did you mean \"br\"?");
+  CHECK(outcome("site.compress", R"(["GZ"])") == "found \"GZ\"" + known + "; did you mean \"gzip\"?");
+  CHECK(outcome("site.compress", R"(["zst"])") == "found \"zst\"" + known + "; did you mean \"zstd\"?");
+  CHECK(outcome("site.compress", R"(["deflate", 3])") == "found \"deflate\"" + known + "\nfound 3" + known);
+  CHECK(outcome("site.compress", R"(["br", "zstd", "br"])") == "found \"br\" twice; expected each coding once");
+  CHECK(outcome("site.compress", "false") == "found false" + known);
+}
+
+TEST_CASE("extensions are stored without their dot and hold no slash") {
+  Config config;
+  Site site;
+  CHECK(outcome("site.extensions", R"(["html", ".htm", "en.html"])", config, site) == "ok");
+  CHECK(site.extensions == std::vector<std::string>{"html", "htm", "en.html"});
+  for (const char* text : {R"("a/b")", R"("")", R"(".")", R"("..")", R"("..html")", R"("a\u0000")", "1"}) {
+    CAPTURE(text);
+    CHECK(outcome("site.extensions", text).ends_with("; expected an extension without slashes, such as \"html\""));
+  }
+  CHECK(outcome("site.extensions", R"(["html", ".html"])") == "found \".html\" twice; expected each extension once");
+}
+
+TEST_CASE("a fallback is a file's path below root, or nothing") {
+  Config config;
+  Site site;
+  CHECK(outcome("site.fallback", R"("/app/index.html")", config, site) == "ok");
+  CHECK(site.fallback == "/app/index.html");
+  CHECK(outcome("site.fallback", R"("")", config, site) == "ok");
+  CHECK(site.fallback.empty());
+  const std::string right = R"(; expected a file's path below root, such as "/index.html", or "")";
+  CHECK(outcome("site.fallback", R"("index.html")") ==
+        "found \"index.html\"" + right + "; did you mean \"/index.html\"?");
+  CHECK(outcome("site.fallback", R"("/")") == "found \"/\"" + right);
+  CHECK(outcome("site.fallback", R"("/../x")") == "found \"/../x\"" + right);
+  CHECK(outcome("site.fallback", "false") == "found false" + right);
+}
+
 TEST_CASE("a refused value leaves the slot as it was") {
   Config config;
   Site site;
