@@ -39,7 +39,7 @@ std::vector<File> make_files(size_t count) {
     file.path = "/thumbs/" + std::to_string(number) + ".jpg";
     file.key = make_key(0, file.path, 42);
     file.body_bytes = std::min(static_cast<size_t>(size(random)), size_t{64} << 10);
-    file.charge_bytes = Entry::make(file.key, file.body_bytes)->charge();
+    file.charge_bytes = Entry::make(file.key, file.key.path, 0, file.body_bytes)->charge();
   }
   return files;
 }
@@ -161,7 +161,7 @@ class Ours final : public Policy {
   explicit Ours(size_t capacity_bytes) : cache_({.capacity_bytes = capacity_bytes}) {}
   bool ask(uint32_t, const File& file) override {
     if (cache_.find(file.key, 0)) return true;
-    cache_.insert(cache_.make(file.key, file.body_bytes), 0);
+    cache_.insert(cache_.make(file.key, file.key.path, 0, file.body_bytes), 0);
     return false;
   }
 

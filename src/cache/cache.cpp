@@ -93,6 +93,19 @@ void Cache::insert(const EntryRef& entry, uint64_t now_ms) {
   link(*entry, segment);
 }
 
+void Cache::attach(Entry& base, const EntryRef& copy) {
+  CHECK(base.kind_ == Kind::content && base.facts_.coding == http::Coding::identity);
+  CHECK(copy->kind_ == Kind::content && copy->head_bytes_ > 0);
+  CHECK(!copy->in_cache_ && !copy->attached_);
+  const size_t before_bytes = base.charge();
+  base.set_copy(copy);
+  if (!base.in_cache_) return;
+  Queue& queue = queues_[base.segment_];
+  queue.bytes = queue.bytes - before_bytes + base.charge();
+  bytes_ = bytes_ - before_bytes + base.charge();
+  while (!fits(main, 0)) evict_one(main);
+}
+
 void Cache::drop(Entry& entry, Gone why) {
   CHECK(entry.in_cache_);
   Entry** place = &bucket_of(entry.hash_);

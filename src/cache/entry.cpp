@@ -33,9 +33,12 @@ void write_etag(std::span<const char> bytes, std::span<char, etag_bytes> out) {
   *place = '"';
 }
 
-// [Entry][path NUL][more_bytes], or nullptr where there is no memory.
-Entry* Entry::allocate(const Key& key, Kind kind, size_t more_bytes, size_t payload_bytes, size_t* account) {
-  const size_t bytes = sizeof(Entry) + key.path.size() + 1 + more_bytes;
+// [Entry][path, and the name with it or behind it, NUL][more_bytes], or nullptr where there is no memory.
+Entry* Entry::allocate(const Key& key, std::string_view name, Kind kind, size_t more_bytes, size_t payload_bytes,
+                       size_t* account) {
+  const bool in_one = name.starts_with(key.path);
+  const size_t text_bytes = in_one ? name.size() : key.path.size() + name.size();
+  const size_t bytes = sizeof(Entry) + text_bytes + 1 + more_bytes;
   void* memory = std::malloc(bytes);
   if (!memory) return nullptr;
   auto* entry = new (memory) Entry;
@@ -46,57 +49,70 @@ Entry* Entry::allocate(const Key& key, Kind kind, size_t more_bytes, size_t payl
   entry->site_ = key.site;
   entry->hash_ = key.hash;
   entry->path_bytes_ = static_cast<uint32_t>(key.path.size());
-  char* path = reinterpret_cast<char*>(entry + 1);
-  std::memcpy(path, key.path.data(), key.path.size());
-  path[key.path.size()] = '\0';
-  entry->body_ = path + key.path.size() + 1;
+  entry->name_at_ = in_one ? 0 : entry->path_bytes_;
+  entry->name_bytes_ = static_cast<uint32_t>(name.size());
+  char* text = reinterpret_cast<char*>(entry + 1);
+  std::memcpy(text, key.path.data(), key.path.size());
+  std::memcpy(text + entry->name_at_, name.data(), name.size());
+  text[text_bytes] = '\0';
+  entry->body_ = text + text_bytes + 1;
   return entry;
 }
 
-EntryRef Entry::make(const Key& key, size_t body_bytes, size_t* account) {
-  Entry* entry = allocate(key, Kind::content, head_room_bytes + body_bytes, 0, account);
+EntryRef Entry::make(const Key& key, std::string_view name, size_t lines_bytes, size_t body_bytes, size_t* account) {
+  Entry* entry = allocate(key, name, Kind::content, head_room_bytes + lines_bytes + body_bytes, 0, account);
   if (!entry) return {};
-  entry->body_ += head_room_bytes;
+  entry->body_ += head_room_bytes + lines_bytes;
   entry->body_bytes_ = body_bytes;
+  entry->lines_bytes_ = static_cast<uint32_t>(lines_bytes);
   return EntryRef(entry);
 }
 
 EntryRef Entry::make_verdict(const Key& key, int status, size_t* account) {
-  Entry* entry = allocate(key, Kind::verdict, 0, 0, account);
+  Entry* entry = allocate(key, key.path, Kind::verdict, 0, 0, account);
   if (entry) entry->status_ = static_cast<uint16_t>(status);
   return EntryRef(entry);
 }
 
-EntryRef Entry::make_holder(const Key& key, Kind kind, std::unique_ptr<Payload> payload, size_t payload_bytes,
-                            size_t* account) {
+EntryRef Entry::make_holder(const Key& key, std::string_view name, Kind kind, std::unique_ptr<Payload> payload,
+                            size_t payload_bytes, size_t* account) {
   CHECK(kind == Kind::file || kind == Kind::names);
-  Entry* entry = allocate(key, kind, 0, payload_bytes, account);
+  Entry* entry = allocate(key, name, kind, 0, payload_bytes, account);
   if (entry) entry->payload_ = std::move(payload);
   return EntryRef(entry);
 }
 
-bool Entry::seal(const EntryFacts& facts, int64_t now_s) {
+// The lines may lie where they belong already: the rest is written around them.
+bool Entry::seal(const EntryFacts& facts, std::string_view lines, int64_t now_s) {
   CHECK(kind_ == Kind::content);
   CHECK(head_bytes_ == 0);
+  CHECK(lines.size() <= lines_bytes_);
+  CHECK(lines.empty() || lines.ends_with("\r\n"));
   write_etag({body_, body_bytes_}, etag_);
   facts_ = facts;
   char date[29];
   char modified[29];
   http::format_date(now_s, date);
-  http::format_date(facts.modified_s, modified);
+  if (facts.has_modified) http::format_date(facts.modified_s, modified);
   http::ReplyHead head{};
   head.status = 200;
   head.date = {date, sizeof date};
+  head.server = facts.server;
   head.content_type = facts.content_type;
+  head.content_encoding = http::coding_name(facts.coding);
   head.content_length = body_bytes_;
-  head.etag = etag();
+  if (facts.tagged) head.etag = etag();
   if (facts.has_modified) head.last_modified = {modified, sizeof modified};
-  head.accept_ranges = true;
+  head.accept_ranges = facts.ranged;
   char text[head_room_bytes];
   const size_t size = http::compose_head(head, text);
   if (size == 0) return false;
-  std::memcpy(body_ - size, text, size);
-  head_bytes_ = static_cast<uint32_t>(size);
+  lines_bytes_ = static_cast<uint32_t>(lines.size());
+  char* lines_place = body_ - 2 - lines.size();
+  if (!lines.empty()) std::memmove(lines_place, lines.data(), lines.size());
+  std::memcpy(lines_place - (size - 2), text, size - 2);
+  std::memcpy(body_ - 2, "\r\n", 2);
+  head_bytes_ = static_cast<uint32_t>(size + lines.size());
   date_s_ = now_s;
   return true;
 }
@@ -108,9 +124,27 @@ bool Entry::patch_date(int64_t now_s, std::string_view date) {
   return true;
 }
 
+void Entry::set_copy(const EntryRef& copy) {
+  EntryRef& place = copies_[copy_index(copy->facts().coding)];
+  if (place) {
+    copies_bytes_ -= place->charge();
+    place->attached_ = false;
+    place.reset();
+  }
+  place = EntryRef(copy);
+  copy->attached_ = true;
+  copies_bytes_ += copy->charge();
+}
+
+// A copy that is being sent lives on by itself.
 void Entry::destroy() {
   CHECK(references_ == 0);
   CHECK(!in_cache_);
+  CHECK(!attached_);
+  CHECK(keepers_ == 0);
+  for (const EntryRef& copy : copies_) {
+    if (copy) copy->attached_ = false;
+  }
   if (account_) *account_ -= charge_bytes_;
   this->~Entry();
   std::free(this);

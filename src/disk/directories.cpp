@@ -14,7 +14,10 @@ constexpr uint64_t stays_ms = 10'000;
 std::string_view directory_of(std::string_view path) {
   size_t slash = path.rfind('/');
   CHECK(slash != path.npos);
+  const size_t last = slash;
   while (slash > 0 && path[slash - 1] == '/') --slash;
+  const bool of_sibling = slash > 0 && last == slash + 1 && last + 1 < path.size();  // one mark, a coding behind it
+  if (of_sibling) slash = path.rfind('/', slash - 1);
   return path.substr(0, slash);
 }
 

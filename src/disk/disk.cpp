@@ -20,26 +20,28 @@ constexpr uint64_t kept_sweep_ms = 250;
 }  // namespace
 
 Disk::Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Clock& clock, log::Logger& logger,
-           const Sites& sites, const http::MediaTypes& types, HelperDoor* helper, const DiskOptions& options)
+           const Sites& sites, const Describer& describer, HelperDoor* helper, const DiskOptions& options)
     : ring_(ring),
       cache_(cache),
       memory_(memory),
       clock_(clock),
       logger_(logger),
       sites_(sites),
-      types_(types),
+      describer_(describer),
       helper_(helper),
       options_(options),
       place_limit_(options.queue_size),
       thread_limit_(options.kernel_threads),
       look_limit_(std::max(options.queue_size / 8, fewest_looks)),
-      fetches_(options.queue_size + look_limit_ + 1),  // one may be waking its waiters, its place given back already
+      fetches_(options.queue_size + look_limit_ + most_rendering +
+               1),  // one may be waking its waiters, its place given back already
       streams_(stream_limit),
       uses_(sites.count()),
       kept_({.capacity_bytes = options.kept_descriptors * kept_charge_bytes,
              .file_limit = options.kept_descriptors,
              .entry_bytes = kept_charge_bytes}),
-      directories_(helper, options.hash_seed) {
+      directories_(helper, options.hash_seed),
+      copies_(cache, helper, clock, counters_) {
   cache_.set_observer(this);
   if (sites.count() > 1) {
     place_limit_ = std::max(options.queue_size / 2, 1U);
@@ -65,12 +67,17 @@ uint64_t Disk::lasting_ms(const cache::Entry& entry) const {
   return entry.settled() ? for_ever_ms : options_.stale_after_ms;
 }
 
+uint64_t Disk::fresh_until_ms(const cache::Entry& entry) const {
+  const uint64_t lasts_ms = lasting_ms(entry);
+  return lasts_ms == for_ever_ms ? for_ever_ms : entry.looked_at_ms() + lasts_ms / 2;
+}
+
 Found Disk::find(const cache::Key& key) {
   cache::Entry* entry = cache_.find(key, clock_.monotonic_ms);
   if (!entry) {
-    if (missing_by_name(key)) return {.status = 404};
-    ++counters_.absent;
-    return {};
+    const Found missing = missing_by_name(key);
+    if (missing.status == 0) ++counters_.absent;
+    return missing;
   }
   if (entry->kind() == cache::Kind::file && !static_cast<KeptFile*>(entry->payload())->file->held_still()) {
     cache_.drop(*entry, cache::Gone::changed);  // its length and validators are no longer the file's
@@ -81,11 +88,12 @@ Found Disk::find(const cache::Key& key) {
   if (entry->generation() == site.generation) [[likely]] {
     const uint64_t lasts_ms = lasting_ms(*entry);
     const uint64_t age_ms = clock_.monotonic_ms - entry->looked_at_ms();
+    const uint64_t fresh_ms = lasts_ms == for_ever_ms ? for_ever_ms : entry->looked_at_ms() + lasts_ms / 2;
     if (age_ms <= lasts_ms / 2) [[likely]]
-      return {.entry = entry};
+      return {.entry = entry, .fresh_until_ms = fresh_ms};
     if (age_ms <= lasts_ms) {
       look_ahead(key, *entry);
-      return {.entry = entry};
+      return {.entry = entry, .fresh_until_ms = fresh_ms};
     }
   } else if (entry->generation() < site.release) {
     ++counters_.other_release;
@@ -157,7 +165,11 @@ void Disk::on_settled(Fetch& fetch) {
   static_cast<Link<Fetch, ByAge>&>(fetch).unlink();
   if (static_cast<Link<Fetch, Looking>&>(fetch).linked()) static_cast<Link<Fetch, Looking>&>(fetch).unlink();
   if (fetch.known_ && !fetch.doubtful_) fetch.known_->set_look(cache::Entry::Look::none);
-  give_place(fetch);
+  if (fetch.place_given_) {
+    --rendering_;
+  } else {
+    give_place(fetch);
+  }
   if (fetch.purpose() == Fetch::Purpose::preload) {
     --preloads_in_flight_;
     start_preloads();
@@ -184,6 +196,10 @@ void Disk::start_preloads() {
     ++preloads_in_flight_;
     ++counters_.preloaded;
   }
+}
+
+bool Disk::make_copy(cache::Entry& base, http::Coding coding, Waiter* waiter) {
+  return !gone_ && copies_.make(base, coding, waiter);
 }
 
 // --- completions and time ---
@@ -254,6 +270,12 @@ void Disk::let_go() {
   preloads_.clear();
   cache_.clear();
   kept_.clear();
+  copies_.let_go();
+  for (Fetch* fetch = by_age_.front(); fetch;) {  // who is woken may begin others, behind
+    Fetch* next = by_age_.after(*fetch);
+    fetch->let_go();
+    fetch = next;
+  }
 }
 
 // Directories of what is held are watched. A verdict's directory too, but a flood of random ones must not keep the

@@ -1,23 +1,15 @@
-// A fetch from its start to the open file, and its end; fetch_bytes.cpp has what lies between.
+// The frame of a fetch: its start, its states, the threads it waits for, and its end. fetch_open.cpp finds the file
+// that its key means, fetch_bytes.cpp reads it, fetch_lists.cpp has directories read.
 #include "uringd/disk/fetch.hpp"
 
-#include <cerrno>
 #include <cstring>
-#include <new>
 #include <utility>
 
-#include "stamp.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/disk/disk.hpp"
 #include "uringd/disk/failure.hpp"
 
 namespace uringd::disk {
-namespace {
-
-// What the kernel keeps for an open file, and the OpenFile.
-constexpr size_t kept_file_bytes = 1024;
-
-}  // namespace
 
 Fetch::Fetch(Disk& disk, const cache::Key& key, cache::Entry* known, Purpose purpose, uint64_t sequence)
     : disk_(disk),
@@ -25,13 +17,22 @@ Fetch::Fetch(Disk& disk, const cache::Key& key, cache::Entry* known, Purpose pur
       sequence_(sequence),
       state_of_site_(&disk.sites_.state(key.site)),
       site_(key.site),
-      key_bytes_(static_cast<uint32_t>(key.path.size())),
       purpose_(purpose),
       known_(known),
       started_ms_(disk.clock_.monotonic_ms) {
   CHECK(!key.path.empty() && key.path.front() == '/' && key.path.size() < path_limit);
-  std::memcpy(path_.data(), key.path.data(), key.path.size());
-  directory_asked_ = !lists() && key.path.back() == '/';
+  const SpecialKey special = disk::special_key(key.path);
+  kind_ = special.kind;
+  coding_ = special.coding;
+  form_ = special.form;
+  CHECK(lists() == (kind_ == SpecialKey::Kind::names));
+  const bool of_itself = kind_ == SpecialKey::Kind::file || lists();  // "/dir//" is a directory's path too
+  const std::string_view path = of_itself ? key.path : special.path;
+  if (!of_itself) special_key_ = key.path;
+  base_bytes_ = static_cast<uint32_t>(path.size());
+  std::memcpy(path_.data(), path.data(), path.size());
+  directory_asked_ = kind_ == SpecialKey::Kind::file && path.back() == '/';
+  if (kind_ == SpecialKey::Kind::sibling) ++disk.counters_.siblings;
 }
 
 uring::Tag Fetch::tag(Step step) const {
@@ -42,87 +43,22 @@ uring::Tag Fetch::tag(Step step) const {
 void Fetch::become(State state) {
   constexpr auto bit = [](State to) { return 1U << static_cast<unsigned>(to); };
   constexpr unsigned legal[] = {
-      /* opening */ bit(State::opening) | bit(State::reading) | bit(State::listing) | bit(State::settled),
+      /* opening */ bit(State::opening) | bit(State::reading) | bit(State::listing) | bit(State::rendering) |
+          bit(State::settled),
       /* reading */ bit(State::opening) | bit(State::looking) | bit(State::settled),
       /* looking */ bit(State::opening) | bit(State::settled),
       /* listing */ bit(State::settled),
+      /* rendering */ bit(State::settled),
       /* settled */ 0,
   };
   CHECK(legal[static_cast<unsigned>(state_)] & bit(state));
   state_ = state;
 }
 
-// --- opening ---
+// --- threads and completions ---
 
 void Fetch::start() {
   if (!borrow()) begin_tree(*state_of_site_->root);
-}
-
-// The file may be open yet, since its path was last looked at: its bytes are read without another open.
-bool Fetch::borrow() {
-  if (lists() || known_ || attempts_ > 0) return false;
-  cache::Entry* kept = disk_.kept_.find(key(), disk_.clock_.monotonic_ms);
-  if (!kept || kept->generation() != generation()) return false;
-  if (disk_.clock_.monotonic_ms - kept->looked_at_ms() > disk_.options_.stale_after_ms) return false;
-  const OpenFileRef& file = static_cast<const KeptFile*>(kept->payload())->file;
-  if (!disk_.cache_.has_room(file->attributes().size_bytes)) return false;
-  entry_ = disk_.cache_.make(key(), file->attributes().size_bytes);
-  if (!entry_) return false;
-  borrowed_ = file;
-  looked_ms_ = kept->looked_at_ms();
-  descriptor_ = file->descriptor();
-  before_ = file->attributes();
-  root_ = state_of_site_->root.get();
-  path_[key_bytes_] = '\0';
-  ++disk_.counters_.borrowed;
-  become(State::reading);
-  begin_read();
-  return true;
-}
-
-// For who asks next, once the cache has had to let the bytes go.
-void Fetch::keep_descriptor() {
-  if (borrowed_ || doubtful_ || foreign() || before_.size_bytes == 0 || !disk_.keeps_descriptors()) return;
-  const OpenFile::Place place{.site = site_};
-  auto* opened =
-      new (std::nothrow) OpenFile(disk_.ring_, descriptor_, before_, entry_->facts().content_type, place, &disk_);
-  if (!opened) return;
-  descriptor_ = -1;
-  auto kept = disk_.kept_.make_holder(key(), cache::Kind::file, std::make_unique<KeptFile>(OpenFileRef(opened)),
-                                      kept_file_bytes);
-  if (!kept) return;
-  kept->looked(disk_.clock_.monotonic_ms, generation(), {});
-  disk_.kept_.insert(kept, disk_.clock_.monotonic_ms);
-}
-
-void Fetch::begin_tree(const Root& root) {
-  root_ = &root;
-  candidate_ = 0;
-  begin_open();
-}
-
-// From the kernel's name cache where that needs no thread: not on a remote root, where an open asks the server.
-void Fetch::begin_open() {
-  become(State::opening);
-  if (root_->remote) return with_thread();
-  open(uring::Walk::cached);
-}
-
-bool Fetch::last_candidate() const { return !directory_asked_ || candidate_ == disk_.sites_.rules(site_).index.size(); }
-
-// A path with a slash at its end means one of the index names below it, in order, or at last the directory itself.
-void Fetch::open(uring::Walk walk) {
-  CHECK(state_ == State::opening);
-  walk_ = walk;
-  const SiteRules& rules = disk_.sites_.rules(site_);
-  const std::string_view name = last_candidate() ? "" : std::string_view(rules.index[candidate_]);
-  CHECK(name.size() <= name_limit);
-  std::memcpy(path_.data() + key_bytes_, name.data(), name.size());
-  path_[key_bytes_ + name.size()] = '\0';
-  const char* relative = path_.data() + 1;
-  if (*relative == '\0' || *relative == '/') relative = ".";
-  ++lent_;
-  disk_.ring_.open_beneath(root_->directory, relative, rules.resolve, walk, tag(Step::open));
 }
 
 void Fetch::on_completion(const uring::Completion& completion) {
@@ -152,6 +88,7 @@ void Fetch::with_thread() {
     case State::reading: ++disk_.counters_.cold_reads; return submit_read(uring::Walk::in_thread);
     case State::looking: ++lent_; return disk_.ring_.look(descriptor_, after_, tag(Step::look));
     case State::listing:
+    case State::rendering:
     case State::settled: CHECK(!"needs no thread");
   }
 }
@@ -165,84 +102,26 @@ void Fetch::on_thread() {
   with_thread();
 }
 
-void Fetch::on_open(int result) {
-  CHECK(state_ == State::opening);
-  if (walk_ == uring::Walk::cached && (result == -EAGAIN || result == -EXDEV)) return with_thread();
-  give_thread();
-  if (result < 0) return on_open_failed(-result);
-  opened_ns_ = disk_.clock_.monotonic_ns;
-  descriptor_ = result;
-  const auto attributes = disk_.ring_.attributes_of(descriptor_);
-  if (!attributes) return fail(attributes.error());
-  before_ = *attributes;
-  switch (attributes->type) {
-    case uring::FileType::regular: return on_regular(*attributes);
-    case uring::FileType::other: return settle_verdict(403);  // a FIFO, a device: opened without waiting, never read
-    case uring::FileType::directory: break;
-  }
-  if (lists()) return list(*attributes);
-  if (!directory_asked_) return settle_verdict(301);
-  if (last_candidate()) return settle_or_ask_previous(403);  // a directory without an index
-  close();                                                   // an index name that is a directory is none
-  ++candidate_;
-  begin_open();
-}
-
-void Fetch::on_open_failed(int error_number) {
-  if (error_number == EAGAIN && ++attempts_ < attempt_limit) return with_thread();  // openat2(2): a rename raced
-  if (error_number == ENOENT && !last_candidate()) {
-    ++candidate_;
-    return begin_open();
-  }
-  fail(error_number);
-}
-
-bool Fetch::same_as_known(const uring::Attributes& attributes) const {
-  return known_ && !doubtful_ && known_->in_cache() && known_->kind() != cache::Kind::verdict &&
-         known_->stamp() == stamp_of(attributes);
-}
-
-void Fetch::on_regular(const uring::Attributes& attributes) {
-  if (lists() || (directory_asked_ && last_candidate())) return settle_or_ask_previous(404);  // "/file/" is no file
-  const bool small = attributes.size_bytes <= disk_.options_.max_cached_file_bytes;
-  const bool readable = attributes.size_bytes == 0 || (small && disk_.cache_.has_room(attributes.size_bytes));
-  const bool streamed_for_want_of_room = readable && known_ && known_->kind() == cache::Kind::file;
-  if (same_as_known(attributes) && !streamed_for_want_of_room) return settle_known();
-  if (readable) return read();
-  keep_open(attributes);
-}
-
-// Too large for the cache: the open file itself is what is kept.
-void Fetch::keep_open(const uring::Attributes& attributes) {
-  const bool unchanging = attributes.immutable || (root_->read_only && attributes.device == root_->device);
-  const OpenFile::Place place{.site = site_, .unchanging = unchanging, .foreign = foreign()};
-  auto* opened = new (std::nothrow)
-      OpenFile(disk_.ring_, descriptor_, attributes, disk_.types_.of(path_.data()).value, place, &disk_);
-  if (!opened) return settle({.status = 503});
-  descriptor_ = -1;  // the file's now
-  OpenFileRef file(opened);
-  auto kept = disk_.cache_.make_holder(key(), cache::Kind::file, std::make_unique<KeptFile>(file), kept_file_bytes);
-  if (kept) {
-    kept->looked(disk_.clock_.monotonic_ms, generation(), stamp_of(attributes));
-    insert(kept);
-  }
-  settle({.status = 200, .file = file, .opened_ns = opened_ns_});
-}
-
 // --- the end ---
 
 void Fetch::fail(int error_number) {
   const Failure failure = classify(error_number);
   if (failure.worth_a_warning) disk_.warn(path_.data(), error_number);
   if (failure.status == 404) return settle_or_ask_previous(404);
-  if (failure.status == 403) return settle_verdict(403);
-  if (failure.status == 503 &&
-      known_believable()) {  // we could not look (no descriptor, no memory): not the file's fault
-    ++disk_.counters_.stale;
-    return settle({.status = 200, .entry = known_, .stale = true});
-  }
+  if (failure.status == 403) return settle_verdict(kind_ == SpecialKey::Kind::sibling ? 404 : 403);
+  if (failure.status == 503) return settle_unasked();  // no descriptor, no memory
   forget_known(cache::Gone::changed);
   settle({.status = failure.status});
+}
+
+// We could not look: not the file's fault.
+void Fetch::settle_unasked() {
+  if (!known_believable()) {
+    forget_known(cache::Gone::changed);
+    return settle({.status = 503});
+  }
+  ++disk_.counters_.stale;
+  settle({.status = 200, .entry = known_, .stale = true});
 }
 
 // The path leads to the very file that the entry was made of.
@@ -258,10 +137,12 @@ void Fetch::settle_known() {
   settle({.status = 200, .entry = known_, .unchanged = true, .opened_ns = opened_ns_});
 }
 
-// Gone from the new tree: the one before may still answer for it, for a while.
+// Gone from the new tree: the one before may still answer for it, for a while. Not for a sibling: the file that it
+// would be sent for may be the new tree's.
 void Fetch::settle_or_ask_previous(int status) {
   const Root* previous = state_of_site_->previous.get();
-  if (previous && root_ != previous && !lists() && disk_.clock_.monotonic_ms < state_of_site_->previous_until_ms) {
+  const bool may_ask = previous && root_ != previous && kind_ == SpecialKey::Kind::file;
+  if (may_ask && disk_.clock_.monotonic_ms < state_of_site_->previous_until_ms) {
     own_status_ = static_cast<uint16_t>(status);
     close();
     return begin_tree(*previous);
@@ -275,11 +156,11 @@ void Fetch::forget_known(cache::Gone why) {
 
 // Nothing to send: remembered as such.
 void Fetch::settle_verdict(int status) {
-  if (status == 404 && !lists()) disk_.note_missing(site_, key().path);
-  if (lists()) {
+  if (of_directory()) {
     forget_known(cache::Gone::missing);
     return settle({.status = status});
   }
+  if (status == 404) disk_.note_missing(site_, name());
   const bool known_already = known_ && !doubtful_ && known_->in_cache() && known_->kind() == cache::Kind::verdict &&
                              known_->status() == status;
   if (known_already) return settle_known();
@@ -329,6 +210,10 @@ void Fetch::overdue() {
     ++disk_.counters_.stale;
     waiter->on_fetched(outcome);
   }
+}
+
+void Fetch::let_go() {
+  if (state_ == State::rendering) settle({.status = 503});
 }
 
 // The end, once. The fetch leaves the tables before it wakes its waiters: what they ask for next is a new fetch.

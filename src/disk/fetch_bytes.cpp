@@ -1,34 +1,30 @@
-// The second half of a fetch: reading a small file, or having a directory listed, and looking whether it held still.
+// The second half of a fetch: reading a small file, and looking whether it held still.
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "racy.hpp"
 #include "stamp.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/disk/disk.hpp"
 #include "uringd/disk/fetch.hpp"
 
 namespace uringd::disk {
-namespace {
-
-// A file written to this recently may be written to again without its mtime moving (the clock of file times ticks every
-// 4 ms or so): such bytes are served, not kept.
-constexpr int64_t racy_ns = 20'000'000;
-
-bool racily_young(const uring::Attributes& attributes, int64_t wall_ns) {
-  const int64_t age_ns = wall_ns - (attributes.changed_s * 1'000'000'000 + attributes.changed_ns);
-  return -racy_ns < age_ns && age_ns < racy_ns;
-}
-
-}  // namespace
 
 // --- reading ---
 
 void Fetch::read() {
   become(State::reading);
   looked_ms_ = disk_.clock_.monotonic_ms;
-  entry_ = disk_.cache_.make(key(), before_.size_bytes);
-  if (!entry_) return settle({.status = 503});
+  Lines lines;
+  if (!make_entry(describe(lines), before_.size_bytes)) return settle({.status = 503});
   begin_read();
+}
+
+bool Fetch::make_entry(std::string_view lines, size_t body_bytes) {
+  entry_ = disk_.cache_.make(key(), name(), lines.size(), body_bytes);
+  if (entry_) std::ranges::copy(lines, entry_->lines_memory().begin());
+  return static_cast<bool>(entry_);
 }
 
 void Fetch::begin_read() {
@@ -84,16 +80,29 @@ void Fetch::on_looked(int result) {
   publish();
 }
 
+cache::EntryFacts Fetch::facts() const {
+  constexpr size_t least_bytes = 256;
+  constexpr size_t most_bytes = size_t{4} << 20;
+  const size_t size_bytes = entry_->body().size();
+  return {
+      .content_type = description_.type.value,
+      .coding = coding_,
+      .compressible = description_.type.density == http::Density::plain && size_bytes >= least_bytes &&
+                      size_bytes <= most_bytes && coding_ == http::Coding::identity,
+      .siblings = description_.siblings,
+      .server = description_.server,
+      .tagged = description_.tagged,
+      .ranged = description_.ranged,
+      .has_modified = description_.modified && before_.modified_s > 1 && before_.modified_s <= disk_.clock_.wall_s,
+      .modified_s = before_.modified_s,
+      .modified_ns = before_.modified_ns,
+  };
+}
+
 void Fetch::publish() {
   const auto after = disk_.ring_.attributes_of(descriptor_);
   if (!after || *after != before_) return try_again();
-  const int64_t now_s = disk_.clock_.wall_s;
-  const cache::EntryFacts facts{
-      .content_type = borrowed_ ? borrowed_->content_type() : disk_.types_.of(path_.data()).value,
-      .modified_s = before_.modified_s,
-      .has_modified = before_.modified_s > 1 && before_.modified_s <= now_s,
-  };
-  if (!entry_->seal(facts, now_s)) return settle({.status = 500});
+  if (!entry_->seal(facts(), entry_->lines(), disk_.clock_.wall_s)) return settle({.status = 500});
   entry_->looked(looked_ms_, generation(), stamp_of(before_));
   if (racily_young(before_, read_began_wall_ns_)) {
     ++disk_.counters_.not_kept;
@@ -117,42 +126,6 @@ void Fetch::try_again() {
   give_thread();
   if (++attempts_ >= attempt_limit) return settle({.status = 503});
   start();
-}
-
-// --- listing ---
-
-void Fetch::list(const uring::Attributes& attributes) {
-  read_began_wall_ns_ = disk_.clock_.wall_ns;
-  if (same_as_known(attributes)) return settle_known();
-  const bool own = !root_->remote && attributes.device == root_->device;
-  const uint64_t ticket = uint64_t{disk_.fetches_.slot_of(*this)} << 32 | disk_.fetches_.generation_of(*this);
-  if (!own || !disk_.helper_ || !disk_.helper_->list(descriptor_, ticket)) return on_listed(nullptr);
-  become(State::listing);
-  ++lent_;
-}
-
-void Fetch::on_listed(std::unique_ptr<Names> names) {
-  if (state_ == State::listing) --lent_;
-  const auto after = disk_.ring_.attributes_of(descriptor_);
-  const bool still = after && *after == before_ && !racily_young(before_, read_began_wall_ns_);
-  if (!names || !still || doubtful_) {  // no list of it can be had, or none that is still true
-    constexpr uint64_t changing_ms = 2000;
-    const uint64_t directory = disk_.key_of(site_, directory_of(key().path)).hash;
-    disk_.missing_.decline(directory, disk_.clock_.monotonic_ms, names ? changing_ms : Missing::declined_ms);
-    forget_known(cache::Gone::changed);
-    return settle({.status = 503});
-  }
-  const size_t bytes = names->bytes();
-  entry_ = disk_.cache_.make_holder(key(), cache::Kind::names, std::move(names), bytes);
-  if (!entry_) return settle({.status = 503});
-  entry_->looked(disk_.clock_.monotonic_ms, generation(), stamp_of(before_));
-  insert(entry_);
-  if (!entry_->in_cache()) {  // larger than what lists may take
-    const uint64_t directory = disk_.key_of(site_, directory_of(key().path)).hash;
-    disk_.missing_.decline(directory, disk_.clock_.monotonic_ms, Missing::declined_ms);
-  }
-  ++disk_.counters_.listings;
-  settle({.status = 200});
 }
 
 }  // namespace uringd::disk

@@ -7,18 +7,18 @@
 
 namespace uringd::disk {
 
-OpenFile::OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes,
-                   std::string_view content_type, const Place& place, FileCloser* closer)
+OpenFile::OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, Facts facts,
+                   const Place& place, FileCloser* closer)
     : ring_(ring),
       descriptor_(descriptor),
       attributes_(attributes),
-      content_type_(content_type),
+      facts_(std::move(facts)),
       place_(place),
       closer_(closer) {
-  const uint64_t facts[] = {attributes.size_bytes,  static_cast<uint64_t>(attributes.modified_s),
-                            attributes.modified_ns, static_cast<uint64_t>(attributes.changed_s),
-                            attributes.changed_ns,  attributes.inode};
-  cache::write_etag({reinterpret_cast<const char*>(facts), sizeof facts}, etag_);
+  const uint64_t hashed[] = {attributes.size_bytes,  static_cast<uint64_t>(attributes.modified_s),
+                             attributes.modified_ns, static_cast<uint64_t>(attributes.changed_s),
+                             attributes.changed_ns,  attributes.inode};
+  cache::write_etag({reinterpret_cast<const char*>(hashed), sizeof hashed}, etag_);
 }
 
 OpenFile::~OpenFile() {

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "file_system.hpp"
@@ -33,9 +34,14 @@ Result<Root> describe_root(Fd directory) {
 Sites::Sites(std::vector<Site> sites) : slots_(sites.size()) {
   for (size_t index = 0; index < sites.size(); ++index) {
     CHECK(sites[index].root);
+    CHECK(sites[index].pages);
     slots_[index].rules = std::move(sites[index].rules);
+    // No name has room for a longer one.
+    std::erase_if(slots_[index].rules.extensions,
+                  [](const std::string& extension) { return extension.size() > NAME_MAX; });
     auto first = std::make_unique<SiteState>();
     first->root = std::move(sites[index].root);
+    first->pages = std::move(sites[index].pages);
     slots_[index].state.store(first.release(), std::memory_order_release);
   }
 }
@@ -47,6 +53,7 @@ Sites::~Sites() {
 std::unique_ptr<const SiteState> Sites::publish(uint32_t site, std::unique_ptr<const SiteState> next) {
   CHECK(next);
   CHECK(next->root);
+  CHECK(next->pages);
   return std::unique_ptr<const SiteState>(slots_[site].state.exchange(next.release(), std::memory_order_acq_rel));
 }
 

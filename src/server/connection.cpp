@@ -9,7 +9,8 @@
 namespace uringd::server {
 namespace {
 
-constexpr uint64_t linger_ms = 2000;      // for a client that is still sending when it is told off
+constexpr uint64_t linger_ms = 2000;  // for a client that is still sending when it is told off
+constexpr uint64_t small_body_bytes = 65536;
 constexpr uint64_t drain_idle_ms = 1000;  // an idle connection's last chance when the server stops
 constexpr size_t pause_bytes = 16384;     // of pipelined requests that wait: more stay in the kernel
 
@@ -214,7 +215,11 @@ void Connection::on_sent_all() {
     if (!talk_->stream->finished()) return await_stream();
     std::exchange(talk_->stream, nullptr)->abandon();
   }
-  if (close_after_) return hear_out_ || !talk_->input.empty() ? linger() : begin_close();
+  if (talk_->parts) return continue_parts();
+  // What is still in the socket's buffer would be lost to a reset if the client, who should not (RFC 9112 §9.6), sends
+  // one byte more.
+  const bool much = talk_->exchange.body_bytes > small_body_bytes;
+  if (close_after_) return hear_out_ || much || !talk_->input.empty() ? linger() : begin_close();
   become(State::receiving);
   work(talk_->input.bytes(), false);
 }
@@ -282,7 +287,8 @@ void Connection::drain() {
 }
 
 void Connection::on_deadline() {
-  if (state_ != State::sending) ++context_.counters.timeouts;
+  const bool dispensable = state_ == State::waiting && talk_->selection.wait == Selection::Wait::sibling;
+  if (state_ != State::sending && !dispensable) ++context_.counters.timeouts;
   switch (state_) {
     case State::receiving:
       if (!request_begun()) return begin_close();
@@ -292,7 +298,7 @@ void Connection::on_deadline() {
       if (talk_->stream) return answer_begun() ? begin_close() : answer_instead(503);
       disk::Waiter::unlink();
       become(State::receiving);
-      return after_wait(reply_status(503));
+      return after_wait(talk_->selection.wait == Selection::Wait::sibling ? on_sibling_overdue() : reply_status(503));
     case State::sending: return on_send_deadline();
     case State::lingering: return begin_close();
     case State::closing: CHECK(false);

@@ -14,7 +14,11 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
+#include <utility>
 
 #include "context.hpp"
 #include "peer.hpp"
@@ -23,6 +27,8 @@
 #include "uringd/base/timer_wheel.hpp"
 #include "uringd/disk/fetch.hpp"
 #include "uringd/disk/stream.hpp"
+#include "uringd/http/negotiate.hpp"
+#include "uringd/site/header_rules.hpp"
 #include "uringd/site/router.hpp"
 #include "uringd/uring/ring.hpp"
 
@@ -91,6 +97,7 @@ class Connection final : public Timer,
   void answered();
   void after_work();
   void after_wait(Handled handled);
+  Handled reply_outcome(const disk::Outcome& outcome);
   void log_exchange();
   void on_fetched(const disk::Outcome& outcome) override;
   void on_piece(std::span<const char> bytes) override;
@@ -102,15 +109,68 @@ class Connection final : public Timer,
   void on_referred(size_t bytes) override;
   void on_reading() override;
 
-  // connection_replies.cpp: what is said
+  // connection_select.cpp: which resource, and which representation of it
+  /// What one pass over the siblings found.
+  struct SiblingSearch {
+    http::CodingSet absent;
+    uint64_t until_ms = UINT64_MAX;  // when that is to be looked at again
+    bool copy_asked = false;
+  };
+  Handled look_up(std::string_view path);
+  Handled wait_for(Selection::Wait what);
   Handled reply_found(cache::Entry& entry);
+  Handled reply_verdict(int status);
+  Handled reply_missing();
+  Handled reply_listing();
+  [[nodiscard]] http::AcceptedCodings accepted_codings();
+  Handled select_entry(cache::Entry& entry);
+  Handled select_file(const disk::OpenFileRef& file);
+  Handled select();
+  std::optional<Handled> try_sibling(http::Coding coding, SiblingSearch& search);
+  std::optional<Handled> try_copy(http::Coding coding, SiblingSearch& search);
+  Handled on_sibling(const disk::Outcome& outcome);
+  Handled on_sibling_overdue();
+  std::optional<Handled> reply_sibling(cache::Entry& entry);
+  std::optional<Handled> reply_sibling(disk::OpenFileRef file);
+  [[nodiscard]] std::pair<int64_t, uint32_t> resource_modified() const;
+  [[nodiscard]] bool may_want_coded() const;
+  [[nodiscard]] bool wanted(std::string_view etag) const;
+  Handled reply_resource();
+  Handled reply_unacceptable(const http::CodingOrder& copies);
+
+  // connection_replies.cpp: what is said
+  struct Source;
   Handled reply_entry(cache::Entry& entry);
   Handled reply_file(const disk::OpenFileRef& file);
+  Handled reply_source(const Source& source);
+  void begin_stream();
   Handled reply_redirect();
-  Handled reply_status(int status, std::string_view content_range = {}, std::string_view location = {});
+  /// What some statuses say besides.
+  struct StatusFacts {
+    std::string_view content_range = {}, location = {};
+    bool by_coding = false;  // it depends on Accept-Encoding
+  };
+  Handled reply_status(int status, const StatusFacts& facts);
+  Handled reply_status(int status) { return reply_status(status, {}); }
   [[nodiscard]] bool reply_plain_hit(cache::Entry& entry);
   [[nodiscard]] http::ConnectionField connection_field() const;
+  [[nodiscard]] site::HeaderLines site_lines(site::Answer answer, std::string_view media_type,
+                                             std::span<char, site::HeaderRules::most_bytes> out);
+  [[nodiscard]] std::string_view own_lines(std::span<char> out) const;
+  struct StatusBody {
+    std::string_view text, content_type;
+    http::Coding coding = http::Coding::identity;
+    bool negotiated = false;
+    std::shared_ptr<const disk::ErrorPages> pages;  // where the text lies there: it may be replaced while it is sent
+  };
+  [[nodiscard]] StatusBody body_for(int status);
+  [[nodiscard]] bool request_known() const;
   void decide_persistence();
+
+  // connection_parts.cpp: several ranges
+  Handled reply_parts(const Source& source, http::ReplyHead& head);
+  Handled add_parts();
+  void continue_parts();
 
   Context& context_;
   uring::Direct socket_;

@@ -1,14 +1,19 @@
 // What a connection says: a hit as it lies in the cache, everything else composed into the output. A reply function
 // either leaves the whole reply in the output (replied), starts a stream behind its head (streaming), or changes
 // nothing because what is composed already must go first (flush_first).
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "connection.hpp"
+#include "source.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/http/date.hpp"
 #include "uringd/http/evaluate.hpp"
 #include "uringd/http/target.hpp"
+#include "uringd/http/vary.hpp"
 
 namespace uringd::server {
 namespace {
@@ -22,31 +27,47 @@ bool conditional(const http::Request& request) {
          request.field(if_match) || request.field(if_unmodified_since);
 }
 
-// The fields that describe a representation, the same for an entry and a streamed file.
-struct Description {
-  std::array<char, 29> modified;
-  std::array<char, 72> range;
-  http::ReplyHead head;
+/// Field lines of one answer alone, written one behind the other; what does not fit is left out.
+class LineWriter {
+ public:
+  explicit LineWriter(std::span<char> out) : out_(out) {}
+  void put(std::string_view text) {
+    if (text.size() > out_.size() - size_) return;
+    std::memcpy(out_.data() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  /// ";dur=0.123": milliseconds, to the microsecond.
+  void put_duration(std::string_view name, uint64_t ns) {
+    std::array<char, 48> text;
+    const int size =
+        std::snprintf(text.data(), text.size(), "%s;dur=%llu.%03u", name.data(),
+                      static_cast<unsigned long long>(ns / 1'000'000), static_cast<unsigned>(ns / 1000 % 1000));
+    put({text.data(), static_cast<size_t>(size)});
+  }
+  [[nodiscard]] std::string_view lines() const { return {out_.data(), size_}; }
+
+ private:
+  std::span<char> out_;
+  size_t size_ = 0;
 };
 
-void describe(Description& description, const http::Reply& reply, const http::Representation& representation,
-              std::string_view content_type, std::string_view date) {
-  http::ReplyHead& head = description.head;
-  head.status = reply.status;
-  head.date = date;
-  head.etag = representation.etag;
-  if (representation.has_modified) {
-    http::format_date(representation.modified, description.modified);
-    head.last_modified = {description.modified.data(), description.modified.size()};
-  }
-  head.accept_ranges = true;
-  if (reply.status == 304) return;
-  head.content_type = content_type;
-  head.content_length = reply.length;
-  if (reply.status != 206) return;
-  const size_t size = http::content_range(description.range, reply.first, reply.length, representation.size);
-  head.content_range = {description.range.data(), size};
+// Each phase from the end of the one before; a hit has no open and no read.
+void put_server_timing(LineWriter& writer, const Exchange& exchange, uint64_t now_ns) {
+  uint64_t before_ns = exchange.accepted_ns;
+  writer.put("Server-Timing: ");
+  const auto phase = [&](std::string_view name, uint64_t until_ns, std::string_view end) {
+    until_ns = std::max(until_ns, before_ns);
+    writer.put_duration(name, until_ns - before_ns);
+    writer.put(end);
+    before_ns = until_ns;
+  };
+  phase("queue", exchange.parsed_ns, ", ");
+  if (exchange.opened_ns != 0) phase("open", exchange.opened_ns, ", ");
+  if (exchange.read_ns != 0) phase("read", exchange.read_ns, ", ");
+  phase("send", now_ns, "\r\n");
 }
+
+constexpr size_t own_lines_bytes = 320;
 
 }  // namespace
 
@@ -79,79 +100,102 @@ bool Connection::reply_plain_hit(cache::Entry& entry) {
   return true;
 }
 
-Connection::Handled Connection::reply_found(cache::Entry& entry) {
-  switch (entry.kind()) {
-    case cache::Kind::content: return reply_entry(entry);
-    case cache::Kind::verdict: return entry.status() == 301 ? reply_redirect() : reply_status(entry.status());
-    case cache::Kind::file:
-      if (!talk_->output.empty()) return Handled::flush_first;
-      return reply_file(static_cast<const disk::KeptFile*>(entry.payload())->file);
-    case cache::Kind::names: break;
+// What this answer says that the next one about the same resource may not.
+std::string_view Connection::own_lines(std::span<char> out) const {
+  const SitePolicy& policy = context_.snapshot.policy(talk_->site);
+  LineWriter writer(out);
+  if (policy.cache_status && talk_->exchange.cache != CacheResult::none) {  // RFC 9211 §2
+    static constexpr std::string_view results[] = {"", "hit", "hit; detail=stale", "fwd=uri-miss"};
+    writer.put("Cache-Status: uringd; ");
+    writer.put(results[static_cast<size_t>(talk_->exchange.cache)]);
+    writer.put("\r\n");
   }
-  CHECK(!"no request's path leads to a list of names");
-  return Handled::replied;
+  if (policy.server_timing) put_server_timing(writer, talk_->exchange, context_.clock.monotonic_ns);
+  return writer.lines();
 }
 
 Connection::Handled Connection::reply_entry(cache::Entry& entry) {
   const http::Request& request = talk_->parser.request();
-  const http::ConnectionField connection = connection_field();
-  if (request.method() == http::Method::get && connection == http::ConnectionField::none && !conditional(request) &&
-      reply_plain_hit(entry)) {
+  const bool plain = !context_.snapshot.policy(talk_->site).measures && !talk_->selection.fell_back;
+  if (plain && request.method() == http::Method::get && connection_field() == http::ConnectionField::none &&
+      !conditional(request) && reply_plain_hit(entry)) {
     talk_->exchange.status = 200;
     talk_->exchange.body_bytes = entry.body().size();
     return Handled::replied;
   }
-  const cache::EntryFacts& facts = entry.facts();
-  const http::Representation representation{entry.body().size(), entry.etag(), facts.modified_s, facts.has_modified};
-  const http::Reply reply = http::evaluate(request, representation, context_.clock.wall_s);
-  Description description;
-  describe(description, reply, representation, facts.content_type, context_.date_text());
-  if (reply.status == 412) return reply_status(412);
-  if (reply.status == 416) {
-    const size_t size = http::content_range(description.range, 0, 0, representation.size);
-    return reply_status(416, {description.range.data(), size});
-  }
-  description.head.connection = connection;
-  if (!talk_->output.add_head(description.head, more_input_)) return Handled::flush_first;
-  talk_->exchange.status = static_cast<uint16_t>(reply.status);
-  if (request.method() == http::Method::get && reply.length > 0) {
-    talk_->exchange.body_bytes = reply.length;
-    talk_->output.add_body(entry.body().subspan(reply.first, reply.length), more_input_, cache::EntryRef(&entry));
-  }
-  return Handled::replied;
+  return reply_source(Source(entry));
 }
 
 Connection::Handled Connection::reply_file(const disk::OpenFileRef& file) {
+  if (!talk_->output.empty()) return Handled::flush_first;
+  return reply_source(Source(file, context_.clock.wall_s));
+}
+
+Connection::Handled Connection::reply_source(const Source& source) {
   const http::Request& request = talk_->parser.request();
-  const uring::Attributes& attributes = file->attributes();
-  const bool has_modified = attributes.modified_s > 1 && attributes.modified_s <= context_.clock.wall_s;
-  const http::Representation representation{attributes.size_bytes, file->etag(), attributes.modified_s, has_modified};
-  const http::Reply reply = http::evaluate(request, representation, context_.clock.wall_s);
-  Description description;
-  describe(description, reply, representation, file->content_type(), context_.date_text());
-  if (reply.status == 412) return reply_status(412);
+  const http::Reply reply = http::evaluate(request, source.validators(), context_.clock.wall_s);
+  std::array<char, 72> range;
+  if (reply.status == 412) return reply_status(412, {.by_coding = source.negotiated()});
   if (reply.status == 416) {
-    const size_t size = http::content_range(description.range, 0, 0, representation.size);
-    return reply_status(416, {description.range.data(), size});
+    const std::string_view unsatisfied{range.data(), http::content_range(range, 0, 0, source.size)};
+    return reply_status(416, {.content_range = unsatisfied, .by_coding = source.negotiated()});
+  }
+  std::array<char, http::date_size> modified;
+  std::array<char, own_lines_bytes> own;
+  http::ReplyHead head;
+  head.status = reply.status;
+  head.date = context_.date_text();
+  head.server = source.server;
+  head.etag = source.etag;
+  if (source.has_modified) {
+    http::format_date(source.modified_s, modified);
+    head.last_modified = {modified.data(), modified.size()};
+  }
+  head.accept_ranges = source.ranged;
+  std::array<char, disk::Describer::most_lines_bytes + 64> lines;
+  head.extra = source.lines;
+  if (talk_->selection.fell_back) {
+    source.lines.copy(lines.data(), lines.size());
+    head.extra = {lines.data(), http::add_vary(lines, source.lines.size(), "Accept")};
+  }
+  head.more = own_lines(own);
+  head.connection = connection_field();
+  if (reply.status != 304) {
+    head.content_type = source.content_type;
+    head.content_encoding = http::coding_name(source.coding);
+    head.content_length = reply.length;
+  }
+  if (reply.several) return reply_parts(source, head);
+  if (reply.status == 206) {
+    head.content_range = {range.data(), http::content_range(range, reply.first, reply.length, source.size)};
   }
   const bool has_body = request.method() == http::Method::get && reply.length > 0;
-  if (has_body) {
-    talk_->stream = context_.disk.stream(file, reply.first, reply.length, *this, socket_);
+  if (has_body && source.file) {
+    talk_->stream = context_.disk.stream(*source.file, reply.first, reply.length, *this, socket_);
     if (!talk_->stream) return reply_status(503);
   }
-  description.head.connection = connection_field();
-  CHECK(talk_->output.add_head(description.head, false));
+  if (!talk_->output.add_head(head, more_input_)) {
+    if (talk_->stream) std::exchange(talk_->stream, nullptr)->abandon();
+    return Handled::flush_first;
+  }
   talk_->exchange.status = static_cast<uint16_t>(reply.status);
   if (!has_body) return Handled::replied;
   talk_->exchange.body_bytes = reply.length;
-  if (talk_->stream->by_reference()) {  // behind its head, which goes alone
-    flush();
-    return Handled::streaming;
+  if (source.entry) {
+    talk_->output.add_body(source.entry->body().subspan(reply.first, reply.length), more_input_,
+                           cache::EntryRef(source.entry));
+    return Handled::replied;
   }
+  begin_stream();
+  return Handled::streaming;
+}
+
+// Behind its head, which goes alone where the pages go by reference.
+void Connection::begin_stream() {
+  if (talk_->stream->by_reference()) return flush();
   become(State::waiting);
   deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
   talk_->stream->next();
-  return Handled::streaming;
 }
 
 // A directory without its slash: the same path with one, on this host, the query kept.
@@ -166,34 +210,85 @@ Connection::Handled Connection::reply_redirect() {
     std::memcpy(location.data() + size, route.query.data(), route.query.size());
     size += route.query.size();
   }
-  return reply_status(301, {}, {location.data(), size});
+  return reply_status(301, {.location = {location.data(), size}});
 }
 
-Connection::Handled Connection::reply_status(int status, std::string_view content_range, std::string_view location) {
-  http::ReplyHead head{};
+// Nothing of the request is known where it was rejected, or where its answer had begun.
+bool Connection::request_known() const { return stage_ == Stage::ready; }
+
+// The path is decoded anew: it is needed where the site has rules by path, and that only for answers without a file.
+site::HeaderLines Connection::site_lines(site::Answer answer, std::string_view media_type,
+                                         std::span<char, site::HeaderRules::most_bytes> out) {
+  const site::HeaderRules& rules = context_.snapshot.policy(talk_->site).rules;
+  std::string_view path;
+  if (rules.by_path() && request_known()) {
+    path = context_.snapshot.router().route(talk_->parser.request(), context_.scratch).path;
+  }
+  return rules.lines(path, media_type, answer, out);
+}
+
+// The site's own page, in the coding that the client likes best, or the built-in one.
+Connection::StatusBody Connection::body_for(int status) {
+  StatusBody found{.text = http::error_body(status), .content_type = http::error_content_type()};
+  const std::shared_ptr<const disk::ErrorPages>& pages = context_.snapshot.sites().state(talk_->site).pages;
+  const disk::ErrorPage* page = pages->find(status);
+  if (!page) return found;
+  found.text = page->body;
+  found.content_type = page->content_type;
+  found.negotiated = page->negotiated;
+  found.pages = pages;
+  if (!page->negotiated || !request_known()) return found;
+  const SitePolicy& policy = context_.snapshot.policy(talk_->site);
+  const http::CodingOrder order = http::preferred_codings(accepted_codings(), policy.compress);
+  for (uint8_t index = 0; index < order.count; ++index) {
+    const std::string& coded = page->coded[static_cast<size_t>(order.codings[index])];
+    if (coded.empty()) continue;
+    found.text = coded;
+    found.coding = order.codings[index];
+    return found;
+  }
+  return found;
+}
+
+Connection::Handled Connection::reply_status(int status, const StatusFacts& facts) {
+  StatusBody body;
+  if (status != 204) body = body_for(status);
+  std::array<char, site::HeaderRules::most_bytes + 64> lines;
+  const site::Answer answer = status >= 400 ? site::Answer::error : site::Answer::redirect;
+  const site::HeaderLines written =
+      site_lines(answer, body.content_type, std::span(lines).first<site::HeaderRules::most_bytes>());
+  size_t lines_bytes = written.bytes;
+  std::array<char, own_lines_bytes> own;
+  if (status == 404 && !context_.snapshot.policy(talk_->site).fallback.empty()) {
+    lines_bytes = http::add_vary(lines, lines_bytes, "Accept");
+  }
+  if (body.negotiated || facts.by_coding) lines_bytes = http::add_vary(lines, lines_bytes, "Accept-Encoding");
+
+  http::ReplyHead head;
   head.status = status;
   head.date = context_.date_text();
-  head.content_range = content_range;
-  head.location = location;
+  head.server = !(written.omitted & site::omit_server);
+  head.content_range = facts.content_range;
+  head.location = facts.location;
+  head.extra = {lines.data(), lines_bytes};
+  head.more = own_lines(own);
   head.connection = connection_field();
   if (status == 204 || status == 405) head.allow = allowed_methods;
   if (status == 503) head.retry_after_s = retry_after_s;
-  std::string_view body;
   if (status != 204) {
-    const ErrorPage* page = context_.snapshot.error_pages(talk_->site).find(status);
-    body = page ? std::string_view(page->body) : http::error_body(status);
-    head.content_type = page ? page->content_type : http::error_content_type();
-    head.content_length = body.size();
+    head.content_type = body.content_type;
+    head.content_encoding = http::coding_name(body.coding);
+    head.content_length = body.text.size();
   }
   if (!talk_->output.add_head(head, more_input_)) {
     if (!talk_->output.empty()) return Handled::flush_first;
-    CHECK(!location.empty());  // nothing else is longer than the output's own kilobyte
+    CHECK(!facts.location.empty());  // nothing else is longer than a block
     return reply_status(414);
   }
   talk_->exchange.status = static_cast<uint16_t>(status);
-  if (talk_->parser.request().method() != http::Method::head && !body.empty()) {
-    talk_->exchange.body_bytes = body.size();
-    talk_->output.add_body(body, more_input_, {});
+  if (talk_->parser.request().method() != http::Method::head && !body.text.empty()) {
+    talk_->exchange.body_bytes = body.text.size();
+    talk_->output.add_body(body.text, more_input_, {}, std::move(body.pages));
   }
   return Handled::replied;
 }

@@ -134,21 +134,12 @@ void Connection::reject(int status) {
 Connection::Handled Connection::handle() {
   const http::Request& request = talk_->parser.request();
   decide_persistence();
+  talk_->selection.clear();
   const site::Route route = context_.snapshot.router().route(request, context_.scratch);
   talk_->site = route.site;
   if (route.status == 400) close_after_ = hear_out_ = true;
   if (route.status != 0) return reply_status(route.status);
-  const cache::Key key = cache::make_key(route.site, route.path, context_.hash_seed);
-  if (const disk::Found found = context_.disk.find(key); found.entry || found.status != 0) {
-    talk_->exchange.cache = found.stale ? CacheResult::stale : CacheResult::hit;
-    return found.entry ? reply_found(*found.entry) : reply_status(found.status);
-  }
-  if (!talk_->output.empty()) return Handled::flush_first;  // those before it must not wait for the disk
-  talk_->exchange.cache = CacheResult::miss;
-  if (!context_.disk.fetch(key, *this)) return reply_status(503);
-  become(State::waiting);
-  deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
-  return Handled::waiting;
+  return look_up(route.path);
 }
 
 // The request has its reply (composed, or being read): its bytes may go, the parser begins anew.
@@ -160,6 +151,7 @@ void Connection::answered() {
   if (talk_->exchange.cache == CacheResult::miss) ++context_.counters.misses;
   if (context_.logger.enabled(log::Level::debug)) log_exchange();
   talk_->parser.reset();
+  talk_->selection.clear();
   stage_ = Stage::head;
   body_continues_ = false;
   talk_->started_ms = 0;
@@ -193,23 +185,25 @@ void Connection::on_fetched(const disk::Outcome& outcome) {
   more_input_ = talk_->input.size() > talk_->parser.head_size();
   if (outcome.stale) talk_->exchange.cache = CacheResult::stale;
   if (outcome.unchanged) talk_->exchange.cache = CacheResult::hit;
-  Handled handled = Handled::replied;
-  if (outcome.entry) {
-    handled = reply_found(*outcome.entry);
-  } else if (outcome.file) {
-    handled = reply_file(outcome.file);
-  } else if (outcome.status == 301) {
-    handled = reply_redirect();
-  } else {
-    handled = reply_status(outcome.status);
+  after_wait(reply_outcome(outcome));
+}
+
+Connection::Handled Connection::reply_outcome(const disk::Outcome& outcome) {
+  switch (talk_->selection.wait) {
+    case Selection::Wait::sibling: return on_sibling(outcome);
+    case Selection::Wait::copy: talk_->selection.copy_failed = outcome.status != 200; return select();
+    case Selection::Wait::resource: break;
   }
-  after_wait(handled);
+  if (outcome.entry) return reply_found(*outcome.entry);
+  if (outcome.file) return select_file(outcome.file);
+  return reply_verdict(outcome.status);
 }
 
 // The request that waited has its reply, or its reply has begun: it leaves the input, and those behind it get
 // their turn.
 void Connection::after_wait(Handled handled) {
   CHECK(handled != Handled::flush_first);  // there was nothing to flush
+  if (handled == Handled::waiting) return;
   const size_t head_size = talk_->parser.head_size();
   answered();
   talk_->input.consume(head_size);
@@ -235,11 +229,15 @@ void Connection::on_stream_failed(int status) {
 }
 
 // A download waits for its first piece with its head still here.
-bool Connection::answer_begun() const { return state_ != State::waiting || talk_->output.empty(); }
+bool Connection::answer_begun() const {
+  const bool later_part = talk_->parts && talk_->parts->next > 1;
+  return state_ != State::waiting || talk_->output.empty() || later_part;
+}
 
 void Connection::answer_instead(int status) {
   CHECK(!answer_begun());
   std::exchange(talk_->stream, nullptr)->abandon();
+  talk_->parts.reset();
   talk_->output.clear();
   more_input_ = false;
   close_after_ = true;

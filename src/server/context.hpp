@@ -16,6 +16,7 @@
 #include "uringd/base/timer_wheel.hpp"
 #include "uringd/cache/cache.hpp"
 #include "uringd/disk/disk.hpp"
+#include "uringd/http/negotiate.hpp"
 #include "uringd/log/logger.hpp"
 #include "uringd/server/snapshot.hpp"
 #include "uringd/server/worker.hpp"
@@ -45,6 +46,11 @@ struct Context {
   InputBudget input_budget;
   WorkerCounters counters;
   std::array<char, 29> date{};  // IMF-fixdate of clock.wall_s
+  struct LastCodings {          // the last Accept-Encoding, and what it meant
+    std::array<char, 64> value;
+    size_t size = 0;
+    http::AcceptedCodings accepted = http::accepted_codings(std::string_view{});
+  } last_codings;
   bool draining = false;
   List<Connection, InWorker> connections;         // all of them, newest last
   List<Connection, AwaitsBuffers> await_buffers;  // their receive ended with ENOBUFS; re-armed when the turn is over

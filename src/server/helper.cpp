@@ -36,7 +36,7 @@ struct Helper::Implementation {
   Implementation(disk::Sites& the_sites, HelperOptions the_options, log::Logger& the_logger, uint32_t workers)
       : sites(the_sites), options(std::move(the_options)), logger(the_logger) {
     doors.reserve(workers);
-    for (uint32_t worker = 0; worker < workers; ++worker) doors.emplace_back(jobs, worker);
+    for (uint32_t worker = 0; worker < workers; ++worker) doors.emplace_back(jobs, background, worker);
   }
 
   void become(Life next, std::optional<Error> refusal = {}) {
@@ -54,7 +54,7 @@ struct Helper::Implementation {
     auto created = uring::Ring::create(small_ring());
     if (!created) return become(Life::ended, created.error());
     std::optional<uring::Ring> ring(std::move(*created));
-    HelperLoop loop(*ring, sites, *keeper, options, logger, jobs, mailboxes, counters, watches);
+    HelperLoop loop(*ring, sites, *keeper, options, logger, jobs, background, mailboxes, counters, watches);
     become(Life::running);
     loop.run();
     ring.reset();  // cancels what is under way; until then the loop's buffers are lent
@@ -65,6 +65,10 @@ struct Helper::Implementation {
   HelperOptions options;
   log::Logger& logger;
   HelperJobs jobs;
+  Background background{
+      [this](uint32_t site, std::shared_ptr<const disk::ErrorPages> pages, std::vector<std::string> problems) {
+        jobs.post({.kind = Job::Kind::pages, .site = site, .pages = std::move(pages), .problems = std::move(problems)});
+      }};
   std::vector<Door> doors;
   std::vector<Mailbox*> mailboxes;
   HelperCounters counters;
@@ -99,15 +103,18 @@ Result<void> Helper::start(std::span<Mailbox* const> mailboxes) {
   std::unique_lock guard(self.lock);
   self.changed.wait(guard, [&] { return self.life != Implementation::Life::made; });
   if (self.error) return failure("the helper thread's ring: " + self.error->message);
+  self.background.start(mailboxes);
   return {};
 }
 
 bool Helper::stop(std::chrono::milliseconds patience) {
   Implementation& self = *implementation_;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  if (self.thread.joinable()) self.jobs.end();  // both end at the same time
+  const bool background_ended = self.background.stop(patience);
   std::unique_lock guard(self.lock);
-  if (!self.thread.joinable()) return self.life != Implementation::Life::stuck;
-  self.jobs.end();
-  self.changed.wait_for(guard, patience, [&] { return self.life > Implementation::Life::running; });
+  if (!self.thread.joinable()) return self.life != Implementation::Life::stuck && background_ended;
+  self.changed.wait_until(guard, deadline, [&] { return self.life > Implementation::Life::running; });
   const bool ended = self.life == Implementation::Life::ended;
   if (!ended) self.life = Implementation::Life::stuck;
   guard.unlock();
@@ -116,7 +123,7 @@ bool Helper::stop(std::chrono::milliseconds patience) {
   } else {
     self.thread.detach();
   }
-  return ended;
+  return ended && background_ended;
 }
 
 const HelperCounters& Helper::counters() const { return implementation_->counters; }

@@ -1,15 +1,18 @@
-// HelperJobs: what the workers ask of the helper thread, and how they wake it. Any thread posts, the helper takes.
+// HelperJobs: what the workers ask of the helper thread, and how they wake it; error pages come from the background
+// thread on the same way. Any thread posts, the helper takes.
 // Bounds: 4,096 jobs that can be refused; those that give something back (unwatch, done_with) are never refused, and
-// there is at most one of them for each thing that was given.
+// there is at most one of them for each thing that was given; nor are pages, one a site.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "background.hpp"
 #include "uringd/base/fd.hpp"
 #include "uringd/base/post_queue.hpp"
 #include "uringd/disk/notice.hpp"
@@ -17,14 +20,16 @@
 namespace uringd::server {
 
 struct Job {
-  enum class Kind : uint8_t { watch, unwatch, list, done };
+  enum class Kind : uint8_t { watch, unwatch, list, done, pages };
   Kind kind;
-  uint32_t worker;
+  uint32_t worker = 0;  // not of pages
   uint32_t site = 0;
-  std::string directory;                   // watch, unwatch
-  int descriptor = -1;                     // list
-  uint64_t ticket = 0;                     // list
-  const disk::SiteState* state = nullptr;  // done
+  std::string directory;                            // watch, unwatch
+  int descriptor = -1;                              // list
+  uint64_t ticket = 0;                              // list
+  const disk::SiteState* state = nullptr;           // done
+  std::shared_ptr<const disk::ErrorPages> pages{};  // pages; nullptr: as they were
+  std::vector<std::string> problems{};              // pages: what is wrong with them
   [[nodiscard]] bool refusable() const { return kind == Kind::watch || kind == Kind::list; }
 };
 
@@ -56,7 +61,8 @@ class HelperJobs {
 /// One worker's door.
 class Door final : public disk::HelperDoor {
  public:
-  Door(HelperJobs& jobs, uint32_t worker) : jobs_(jobs), worker_(worker) {}
+  Door(HelperJobs& jobs, Background& background, uint32_t worker)
+      : jobs_(jobs), background_(background), worker_(worker) {}
 
   bool watch(uint32_t site, std::string_view directory) override {
     return jobs_.post({.kind = Job::Kind::watch, .worker = worker_, .site = site, .directory = std::string(directory)});
@@ -70,9 +76,16 @@ class Door final : public disk::HelperDoor {
   void done_with(const disk::SiteState* state) override {
     jobs_.post({.kind = Job::Kind::done, .worker = worker_, .state = state});
   }
+  bool list_files(disk::ListingOrder order, uint64_t ticket) override {
+    return background_.list(worker_, std::move(order), ticket);
+  }
+  bool encode(disk::EncodeOrder order, uint64_t ticket) override {
+    return background_.encode(worker_, std::move(order), ticket);
+  }
 
  private:
   HelperJobs& jobs_;
+  Background& background_;
   uint32_t worker_;
 };
 

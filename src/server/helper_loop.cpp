@@ -24,8 +24,8 @@ constexpr std::chrono::milliseconds end_round{2};
 }  // namespace
 
 HelperLoop::HelperLoop(uring::Ring& ring, disk::Sites& sites, SiteKeeper& keeper, const HelperOptions& options,
-                       log::Logger& logger, HelperJobs& jobs, std::span<Mailbox* const> mailboxes,
-                       HelperCounters& counters, std::atomic<uint64_t>& watches)
+                       log::Logger& logger, HelperJobs& jobs, Background& background,
+                       std::span<Mailbox* const> mailboxes, HelperCounters& counters, std::atomic<uint64_t>& watches)
     : ring_(ring),
       sites_(sites),
       options_(options),
@@ -35,7 +35,8 @@ HelperLoop::HelperLoop(uring::Ring& ring, disk::Sites& sites, SiteKeeper& keeper
       counters_(counters),
       watches_(watches),
       keeper_(keeper),
-      looks_(ring, sites, keeper, logger, counters, options.stale_after_ms) {
+      looks_(ring, sites, keeper, logger, counters, options.stale_after_ms),
+      pages_(sites, keeper, background, logger, options.stale_after_ms) {
   if (!options.watch) return;
   watch_.emplace(sites, logger, options.watch_limit);
   if (!watch_->open()) {
@@ -72,6 +73,7 @@ void HelperLoop::turn() {
   if (jobs_.ending()) return;
   keeper_.on_time(now_ms());
   looks_.on_time(now_ms());
+  pages_.on_time(now_ms());
   // Submits the opens of roots before anything slow is done: what the kernel has cached is answered at once.
   for (const uring::Completion& completion : ring_.turn(false)) dispatch(completion);
   do_jobs();
@@ -89,7 +91,7 @@ bool HelperLoop::busy() const {
 }
 
 void HelperLoop::arm_timer() {
-  uint64_t due_ms = std::min(keeper_.next_ms(), looks_.next_ms());
+  uint64_t due_ms = std::min({keeper_.next_ms(), looks_.next_ms(), pages_.next_ms()});
   if (preload_paused_) due_ms = std::min(due_ms, now_ms() + preload_pause_ms);
   if (due_ms == UINT64_MAX || cancelling_) return;
   if (armed_ms_ == UINT64_MAX) {
@@ -118,6 +120,7 @@ void HelperLoop::dispatch(const uring::Completion& completion) {
       const uint32_t site = completion.tag.slot;
       if (!looks_.on_completion(site, completion.result, now_ms())) return;
       if (watch_) watch_->rebuild(site);
+      pages_.look_now(site);
       return start_preload(site);
     }
     default: CHECK(false);
@@ -151,6 +154,7 @@ void HelperLoop::on_events(int32_t result) {
     }
     for (const uint32_t site : news.moved) {
       keeper_.release(site);
+      pages_.look_now(site);
       watch_->rebuild(site);
     }
     for (const uint32_t site : news.doubted) keeper_.doubt(site);
@@ -184,6 +188,7 @@ void HelperLoop::do_job(const Job& job) {
       if (watch_) watch_->remove(job.site, job.directory, job.worker);
       return;
     case Job::Kind::done: return keeper_.done_with(job.state);
+    case Job::Kind::pages: return pages_.on_pages(job);
     case Job::Kind::list: CHECK(false);
   }
 }

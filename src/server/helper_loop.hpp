@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "background.hpp"
 #include "helper_jobs.hpp"
+#include "helper_pages.hpp"
 #include "root_looks.hpp"
 #include "site_keeper.hpp"
 #include "uringd/disk/names.hpp"
@@ -30,8 +32,8 @@ class HelperLoop {
   /// On the helper thread, whose ring this is. All arguments but the ring outlive it: what the loop lent to the ring's
   /// operations is safe only when the ring has gone before.
   HelperLoop(uring::Ring& ring, disk::Sites& sites, SiteKeeper& keeper, const HelperOptions& options,
-             log::Logger& logger, HelperJobs& jobs, std::span<Mailbox* const> mailboxes, HelperCounters& counters,
-             std::atomic<uint64_t>& watches);
+             log::Logger& logger, HelperJobs& jobs, Background& background, std::span<Mailbox* const> mailboxes,
+             HelperCounters& counters, std::atomic<uint64_t>& watches);
 
   /// Until the jobs say that it is to end; opens under way are waited for, a moment.
   void run();
@@ -66,6 +68,7 @@ class HelperLoop {
   std::atomic<uint64_t>& watches_;
   SiteKeeper& keeper_;
   RootLooks looks_;
+  PageLooks pages_;
 
   std::optional<disk::Watch> watch_;  // nothing: cache.watch = false, or no inotify here
   std::unique_ptr<std::array<char, size_t{64} << 10>> events_;

@@ -43,6 +43,14 @@ bool Output::take_block() {
   return block_ != nullptr;
 }
 
+void Output::give_block() {
+  if (own_block_) {
+    own_block_.reset();
+    block_ = nullptr;
+  }
+  if (block_) pool_.give_back(std::exchange(block_, nullptr));
+}
+
 std::span<char> Output::room(size_t bytes, bool batch) {
   if (sealed_) return {};
   if (composed_bytes_ == 0 && !block_ && (batch || bytes > small_bytes) && bytes <= BlockPool::block_bytes) {
@@ -60,24 +68,31 @@ void Output::commit(size_t bytes) {
 bool Output::add_head(const http::ReplyHead& head, bool batch) {
   if (sealed_) return false;
   size_t size = http::compose_head(head, room(1, batch));
-  if (size == 0 && composed_bytes_ == 0 && !block_ && take_block()) size = http::compose_head(head, room(1, batch));
+  if (size == 0 && composed_bytes_ == 0 && !block_) {
+    if (!take_block()) {
+      own_block_ = std::make_unique<char[]>(BlockPool::block_bytes);
+      block_ = own_block_.get();
+    }
+    size = http::compose_head(head, room(1, batch));
+  }
   if (size == 0) return false;
   commit(size);
   return true;
 }
 
-void Output::add_body(std::span<const char> bytes, bool batch, cache::EntryRef pin) {
+void Output::add_body(std::span<const char> bytes, bool batch, cache::EntryRef pin, std::shared_ptr<const void> owner) {
   if (bytes.empty()) return;
   const std::span<char> space = bytes.size() <= free_bytes() ? room(bytes.size(), batch) : std::span<char>{};
-  if (space.empty()) return add_span(bytes, std::move(pin));
+  if (space.empty()) return add_span(bytes, std::move(pin), std::move(owner));
   std::memcpy(space.data(), bytes.data(), bytes.size());
   commit(bytes.size());
 }
 
-void Output::add_span(std::span<const char> bytes, cache::EntryRef pin) {
+void Output::add_span(std::span<const char> bytes, cache::EntryRef pin, std::shared_ptr<const void> owner) {
   CHECK(!sealed_);
   span_ = bytes;
   pin_ = std::move(pin);
+  owner_ = std::move(owner);
   sealed_ = true;
 }
 
@@ -86,6 +101,7 @@ void Output::drop_span() {
   sent_ = std::min(sent_, composed_bytes_);
   span_ = {};
   pin_.reset();
+  owner_.reset();
   sealed_ = false;
 }
 
@@ -113,10 +129,11 @@ bool Output::sent(size_t bytes) {
 }
 
 void Output::clear() {
-  if (block_) pool_.give_back(std::exchange(block_, nullptr));
+  give_block();
   composed_bytes_ = sent_ = 0;
   span_ = {};
   pin_.reset();
+  owner_.reset();
   sealed_ = false;
 }
 

@@ -1,7 +1,8 @@
 // Output: what one connection sends next: composed bytes (heads, small bodies, copies of pipelined hits), then perhaps
 // one span of somebody else's memory (a cache entry, an error page, a stream's piece). One send at a time reads it; it
 // changes only while none does. Composed bytes lie in 1 KiB of its own, or in a 32 KiB block leased for a
-// batch of pipelined answers; a block only makes batches larger: without one, answers go out one by one.
+// batch of pipelined answers; a block only makes batches larger: without one, answers go out one by one. A head that is
+// longer than that kilobyte (a site may have long fields) gets memory of its own when no block is left.
 //
 //   open ──► sealed (a span was added: nothing more fits behind it) ──► clear
 #pragma once
@@ -11,6 +12,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -56,9 +58,9 @@ class Output {
   /// Composes a head. False: it does not fit behind what is there, or at all where the output is empty.
   [[nodiscard]] bool add_head(const http::ReplyHead& head, bool batch);
   /// Copies a body behind its head where it fits and copying is cheaper than a second part, else adds it as the span.
-  void add_body(std::span<const char> bytes, bool batch, cache::EntryRef pin);
-  /// The span: `bytes` stay where they are until clear(). `pin` keeps an entry's memory.
-  void add_span(std::span<const char> bytes, cache::EntryRef pin);
+  void add_body(std::span<const char> bytes, bool batch, cache::EntryRef pin, std::shared_ptr<const void> owner = {});
+  /// The span: `bytes` stay where they are until clear(): `pin` keeps an entry's memory, `owner` other memory.
+  void add_span(std::span<const char> bytes, cache::EntryRef pin, std::shared_ptr<const void> owner = {});
   /// Takes the span away again (a stream's piece goes back); composed bytes stay.
   void drop_span();
 
@@ -80,13 +82,16 @@ class Output {
   [[nodiscard]] char* composed() { return block_ ? block_ : small_.data(); }
   [[nodiscard]] size_t free_bytes() const { return (block_ ? BlockPool::block_bytes : small_bytes) - composed_bytes_; }
   [[nodiscard]] bool take_block();
+  void give_block();
 
   BlockPool& pool_;
   char* block_ = nullptr;
+  std::unique_ptr<char[]> own_block_;
   size_t composed_bytes_ = 0;
   size_t sent_ = 0;
   std::span<const char> span_;
   cache::EntryRef pin_;
+  std::shared_ptr<const void> owner_;
   bool sealed_ = false;
   std::array<char, small_bytes> small_;
 };

@@ -38,11 +38,19 @@ void SiteKeeper::move_root(uint32_t site, std::shared_ptr<const disk::Root> root
   auto next = std::make_unique<disk::SiteState>();
   next->generation = next->release = current.generation + 1;
   next->root = std::move(root);
+  next->pages = current.pages;  // until those of the new tree are read
   if (const uint64_t keep_ms = sites_.rules(site).keep_previous_ms; keep_ms > 0) {
     next->previous = current.root;
     next->previous_until_ms = now_ms + keep_ms;
   }
   ++counters_.generations;
+  publish(site, std::move(next));
+}
+
+void SiteKeeper::publish_pages(uint32_t site, std::shared_ptr<const disk::ErrorPages> pages) {
+  CHECK(pages);
+  auto next = std::make_unique<disk::SiteState>(sites_.state(site));
+  next->pages = std::move(pages);
   publish(site, std::move(next));
 }
 

@@ -34,6 +34,8 @@ class SiteKeeper {
   void doubt_all();
   /// The site's root is another directory from now on.
   void move_root(uint32_t site, std::shared_ptr<const disk::Root> root, uint64_t now_ms);
+  /// The same state with other error pages: nothing that is held is doubted.
+  void publish_pages(uint32_t site, std::shared_ptr<const disk::ErrorPages> pages);
   /// Tells every worker; one that is far behind gets new generations of all sites instead, by on_time().
   void invalidate(const disk::Invalidated& notice);
   void done_with(const disk::SiteState* state);

@@ -8,9 +8,12 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "input_buffer.hpp"
 #include "output.hpp"
+#include "parts.hpp"
+#include "selection.hpp"
 #include "uringd/disk/stream.hpp"
 #include "uringd/http/request_parser.hpp"
 #include "uringd/server/exchange.hpp"
@@ -30,10 +33,12 @@ struct Talk {
   int unacknowledged = -1;   // at the last look; -1: not looked since the last progress
   int rejected_status = 0;   // of a request whose rejection waits until the answers before it are sent
   uint32_t site = 0;
+  Selection selection;
   disk::Stream* stream = nullptr;
-  msghdr message{};         // lent to a send, with
-  Output::Rest rest{};      // what it points to
-  uring::PeerAddress peer;  // lent while it is asked for
+  std::unique_ptr<Parts> parts;  // of an answer with several ranges
+  msghdr message{};              // lent to a send, with
+  Output::Rest rest{};           // what it points to
+  uring::PeerAddress peer;       // lent while it is asked for
   Output output;
 };
 

@@ -52,7 +52,7 @@ struct Worker::Implementation final : AcceptSink {
         wheel(ring.monotonic_ns() / 1'000'000),
         piece_memory(std::move(pieces)),
         cache({.capacity_bytes = options.cache_bytes, .file_limit = options.kept_files}),
-        disk(ring, cache, *piece_memory, clock, logger, snapshot->sites(), snapshot->types(), helper, disk_options()),
+        disk(ring, cache, *piece_memory, clock, logger, snapshot->sites(), *snapshot, helper, disk_options()),
         slab(connection_slots()),
         blocks(options.output_blocks),
         scratch(site::Router::scratch_bytes(snapshot->config().limits.header_size_bytes)),

@@ -12,6 +12,11 @@ namespace {
 
 std::string directory_of(const std::string& below) { return below.substr(0, below.rfind('/')); }
 
+std::string coded(const disk::EncodeOrder& order) {
+  const std::string text = std::string(http::coding_name(order.coding)) + " of " + order.etag;
+  return order.effort == cache::Effort::best ? text : text + ", quick";
+}
+
 }  // namespace
 
 Helper::Helper(uring::World& world, Files& files, Releases& releases, const Helping& helping, uint64_t seed)
@@ -125,6 +130,7 @@ void Helper::switch_now(uint32_t site, uint32_t tree) {
   next->generation = next->release = before.generation + 1;
   Period coming{.tree = Releases::tree_of(site, tree), .from_ns = world_.now_ns(), .release_ns = world_.now_ns()};
   next->root = open_root(coming.tree);
+  next->pages = before.pages;
   if (helping_.keep_previous_ms > 0 && coming.tree != period.tree) {
     next->previous = before.root;
     next->previous_until_ms = world_.now_ns() / 1'000'000 + helping_.keep_previous_ms;
@@ -142,6 +148,7 @@ void Helper::bump_now(uint32_t site) {
   next->generation = before.generation + 1;
   next->release = before.release;
   next->root = before.root;
+  next->pages = before.pages;
   next->previous = before.previous;
   next->previous_until_ms = before.previous_until_ms;
   Period coming = releases_.current(site);
@@ -208,6 +215,34 @@ bool Helper::list(int directory, uint64_t ticket) {
       for (const std::string& name : seen) names->add(name);
       deliver(disk::Listed{.ticket = ticket, .names = std::move(names)});
     });
+  });
+  return true;
+}
+
+bool Helper::list_files(disk::ListingOrder order, uint64_t ticket) {
+  const int directory = order.directory.release();  // none of the kernel's
+  if (random_.chance(helping_.refused)) {
+    world_.close_file(directory);
+    return false;
+  }
+  ++listing_;
+  later([this, directory, ticket, path = order.path](const Deliver& deliver) {
+    std::string body = path + "\n";
+    for (const std::string& name : world_.names(directory)) body += name + "\n";
+    world_.close_file(directory);
+    --listing_;
+    if (random_.chance(helping_.unlistable)) return deliver(disk::Rendered{.ticket = ticket, .body = std::nullopt});
+    deliver(disk::Rendered{.ticket = ticket, .body = std::move(body)});
+  });
+  return true;
+}
+
+// A copy says what it is of, and a better one is shorter.
+bool Helper::encode(disk::EncodeOrder order, uint64_t ticket) {
+  if (random_.chance(helping_.refused)) return false;
+  auto bytes = std::make_shared<const std::string>(coded(order));
+  later([this, bytes = std::move(bytes), ticket](const Deliver& deliver) {
+    deliver(disk::Encoded{.ticket = ticket, .bytes = random_.chance(helping_.unlistable) ? nullptr : bytes});
   });
   return true;
 }

@@ -1,6 +1,7 @@
 // Helper: what stands for the helper thread: it keeps the watches that the disk asks for, tells of changes after a
-// while (or never, where the scenario says so), lists directories, switches releases, and holds every replaced state
-// until the disk is done with it. Between two turns it hands its notices over. Belongs to one simulation.
+// while (or never, where the scenario says so), lists directories, makes copies, switches releases, and holds every
+// replaced state until the disk is done with it. Between two turns it hands its notices over. Belongs to one
+// simulation.
 #pragma once
 
 #include <cstdint>
@@ -61,6 +62,8 @@ class Helper final : public disk::HelperDoor {
   void unwatch(uint32_t site, std::string_view directory) override;
   [[nodiscard]] bool list(int directory, uint64_t ticket) override;
   void done_with(const disk::SiteState* state) override;
+  [[nodiscard]] bool list_files(disk::ListingOrder order, uint64_t ticket) override;
+  [[nodiscard]] bool encode(disk::EncodeOrder order, uint64_t ticket) override;
 
  private:
   struct Due {

@@ -8,9 +8,14 @@
 namespace uringd::sim {
 namespace {
 
-const std::set<std::string_view> known_fields = {"Server",   "Date",          "Content-Type",  "Content-Length",
-                                                 "ETag",     "Last-Modified", "Accept-Ranges", "Content-Range",
-                                                 "Location", "Allow",         "Retry-After",   "Connection"};
+const std::set<std::string_view> known_fields = {"Server",        "Date",
+                                                 "Content-Type",  "Content-Length",
+                                                 "ETag",          "Last-Modified",
+                                                 "Accept-Ranges", "Content-Range",
+                                                 "Location",      "Allow",
+                                                 "Retry-After",   "Connection",
+                                                 "Vary",          "Content-Encoding",
+                                                 "Cache-Control", "X-Content-Type-Options"};
 
 ReadResult fault(std::string text) { return {.reading = Reading::faulty, .fault = std::move(text)}; }
 

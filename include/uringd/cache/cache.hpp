@@ -66,13 +66,15 @@ class Cache {
   void set_observer(CacheObserver* observer) { observer_ = observer; }
 
   /// New entries, not linked yet, on this cache's account. Nothing where there is no memory.
-  [[nodiscard]] EntryRef make(const Key& key, size_t body_bytes) { return Entry::make(key, body_bytes, &live_bytes_); }
+  [[nodiscard]] EntryRef make(const Key& key, std::string_view name, size_t lines_bytes, size_t body_bytes) {
+    return Entry::make(key, name, lines_bytes, body_bytes, &live_bytes_);
+  }
   [[nodiscard]] EntryRef make_verdict(const Key& key, int status) {
     return Entry::make_verdict(key, status, &live_bytes_);
   }
-  [[nodiscard]] EntryRef make_holder(const Key& key, Kind kind, std::unique_ptr<Payload> payload,
+  [[nodiscard]] EntryRef make_holder(const Key& key, std::string_view name, Kind kind, std::unique_ptr<Payload> payload,
                                      size_t payload_bytes) {
-    return Entry::make_holder(key, kind, std::move(payload), payload_bytes, &live_bytes_);
+    return Entry::make_holder(key, name, kind, std::move(payload), payload_bytes, &live_bytes_);
   }
   /// Whether an entry of that size may be made. Entries that are being read, or sent though they were evicted, live
   /// outside the capacity; clients that take nothing must not make them many: half of the capacity again, or 8 MiB.
@@ -88,6 +90,9 @@ class Cache {
   /// Links `entry` under its key in the place of one that was there; evicts what no longer fits. An entry larger than
   /// its whole queue is not linked, but the one that was there goes all the same.
   void insert(const EntryRef& entry, uint64_t now_ms);
+  /// `copy`, sealed and of a coding, becomes the base's copy in that coding, in the place of one that was there; evicts
+  /// what no longer fits, which may be the base: pin it.
+  void attach(Entry& base, const EntryRef& copy);
   /// Unlinks; responses that are being sent from it go on.
   void drop(Entry& entry, Gone why);
   /// Drops everything (Gone::closing).

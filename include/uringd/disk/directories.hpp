@@ -14,7 +14,8 @@
 
 namespace uringd::disk {
 
-/// "/a" of "/a/b.html", of "/a/" and of "/a//"; "" of "/b.html".
+/// "/a" of "/a/b.html" and of "/a/", and of the keys of their kin (special_key.hpp): "/a//", "/a/b.html//br" and
+/// "/a///hna"; "" of "/b.html".
 std::string_view directory_of(std::string_view path);
 
 class Directories {

@@ -5,9 +5,10 @@
 // sendfile of pages in memory.
 //
 // Bounds: at most `queue_size` chains in flight, of one site at most half where there are several; a fetch beyond
-// them is refused (503). Looks at held entries have places of their own, an eighth of that. The next piece of a running
-// download waits in line instead. Of the kernel's threads (io-wq) no site takes more than half, so that one dead mount
-// leaves the others theirs; what waits for a thread waits here, looks first.
+// them is refused (503). Looks at held entries have places of their own, an eighth of that; 64 listings may be under
+// way in another thread. The next piece of a running download waits in line instead. Of the kernel's threads (io-wq) no
+// site takes more than half, so that one dead mount leaves the others theirs; what waits for a thread waits here, looks
+// first.
 #pragma once
 
 #include <array>
@@ -22,15 +23,17 @@
 #include "uringd/base/list.hpp"
 #include "uringd/base/slab.hpp"
 #include "uringd/cache/cache.hpp"
+#include "uringd/disk/copies.hpp"
+#include "uringd/disk/describe.hpp"
 #include "uringd/disk/directories.hpp"
 #include "uringd/disk/fetch.hpp"
 #include "uringd/disk/missing.hpp"
 #include "uringd/disk/notice.hpp"
 #include "uringd/disk/piece_memory.hpp"
 #include "uringd/disk/sites.hpp"
+#include "uringd/disk/special_key.hpp"
 #include "uringd/disk/stream.hpp"
 #include "uringd/disk/transfer.hpp"
-#include "uringd/http/media_type.hpp"
 #include "uringd/log/logger.hpp"
 #include "uringd/stats/counter.hpp"
 #include "uringd/uring/ring.hpp"
@@ -59,6 +62,8 @@ struct DiskCounters {
   stats::Counter looks, looks_ahead, unchanged, stale;  // stale: answers from an entry whose look has not come back
   stats::Counter borrowed;                              // fetches that found their file open
   stats::Counter invalidated, missing_by_name, listings, preloaded, cold_opens, cold_reads;
+  stats::Counter siblings, listed;  // fetches of siblings; listings made for people
+  stats::Counter copies_made, copies_useless, copies_refused;
   stats::Counter stream_pieces, stream_failures, read_ahead, referred_bytes;  // referred: sent by reference
   stats::Counter deepest;  // the most chains that were ever in flight
 };
@@ -68,6 +73,7 @@ struct Found {
   cache::Entry* entry = nullptr;  // valid until the disk or the cache is used again, unless pinned
   int status = 0;                 // 404: the directory is known and has no such name
   bool stale = false;
+  uint64_t fresh_until_ms = 0;  // when the next look will be due, half of its time before it would no longer count
 };
 
 class Disk final : cache::CacheObserver, FileCloser {
@@ -75,7 +81,7 @@ class Disk final : cache::CacheObserver, FileCloser {
   /// All arguments outlive the Disk. `memory` is this worker's share of disk.stream_memory. `helper` may be nullptr:
   /// nothing is watched or listed then.
   Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Clock& clock, log::Logger& logger,
-       const Sites& sites, const http::MediaTypes& types, HelperDoor* helper, const DiskOptions& options);
+       const Sites& sites, const Describer& describer, HelperDoor* helper, const DiskOptions& options);
   ~Disk();
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -85,6 +91,10 @@ class Disk final : cache::CacheObserver, FileCloser {
   /// Starts the fetch of `key`, or joins the one under way; `waiter` hears of its end exactly once, later, unless it
   /// unlinks itself. False: the queue is full. The path is shorter than Fetch::path_limit.
   [[nodiscard]] bool fetch(const cache::Key& key, Waiter& waiter);
+  /// Has a copy of `base` (content, compressible, not a copy itself) made in that coding, the better one where it has
+  /// the quick one. True: it is being made, and `waiter`, if any, hears of its end, with an outcome whose entry is the
+  /// base, or status 503. False: it is there, useless, or cannot be made now.
+  [[nodiscard]] bool make_copy(cache::Entry& base, http::Coding coding, Waiter* waiter = nullptr);
   /// A stream of the bytes [first, first + length) of `file` for `client`, or nullptr when there are too many. With
   /// the client's `socket` its pages may go by reference.
   [[nodiscard]] Stream* stream(OpenFileRef file, uint64_t first, uint64_t length, StreamClient& client,
@@ -118,7 +128,8 @@ class Disk final : cache::CacheObserver, FileCloser {
   friend class Fetch;
   friend class Stream;
   static constexpr size_t bucket_count = 256;
-  static constexpr size_t sweep_buckets = 4096;  // a turn's slice of the cache
+  static constexpr uint32_t most_rendering = 64;  // listings that another thread makes; they hold no place
+  static constexpr size_t sweep_buckets = 4096;   // a turn's slice of the cache
 
   /// One site's part of what is bounded.
   struct Use {
@@ -139,6 +150,7 @@ class Disk final : cache::CacheObserver, FileCloser {
   Fetch* start(const cache::Key& key, cache::Entry* known, Fetch::Purpose purpose);
   void look_ahead(const cache::Key& key, cache::Entry& entry);
   [[nodiscard]] uint64_t lasting_ms(const cache::Entry& entry) const;
+  [[nodiscard]] uint64_t fresh_until_ms(const cache::Entry& entry) const;
   [[nodiscard]] bool may_look(uint32_t site) const { return looks_in_flight_ < look_limit_ || may_fetch(site); }
   [[nodiscard]] bool may_fetch(uint32_t site) const {
     return in_flight_ < options_.queue_size && uses_[site].places < place_limit_;
@@ -147,14 +159,20 @@ class Disk final : cache::CacheObserver, FileCloser {
   void start_preloads();
 
   // what is missing
-  [[nodiscard]] bool missing_by_name(const cache::Key& key);
+  /// Status 404, or nothing.
+  [[nodiscard]] Found missing_by_name(const cache::Key& key);
+  [[nodiscard]] bool lacks(const Names& names, std::string_view name, const SiteRules& rules,
+                           const SpecialKey& asked) const;
   [[nodiscard]] Names* names_of(uint32_t site, std::string_view directory);
   void note_missing(uint32_t site, std::string_view path);
 
   // notices
   void on_invalidated(const Invalidated& notice);
+  void drop_name(uint32_t site, std::string_view path);
+  void drop_listings(uint32_t site, std::string_view directory);
   void drop_and_doubt(const cache::Key& key);
   void on_listed(Listed notice);
+  void on_rendered(const Rendered& notice);
   void acknowledge();
 
   // places and threads
@@ -204,7 +222,7 @@ class Disk final : cache::CacheObserver, FileCloser {
   const Clock& clock_;
   log::Logger& logger_;
   const Sites& sites_;
-  const http::MediaTypes& types_;
+  const Describer& describer_;
   HelperDoor* helper_;
   DiskOptions options_;
   uint32_t place_limit_;   // of one site
@@ -218,6 +236,7 @@ class Disk final : cache::CacheObserver, FileCloser {
   std::vector<Use> uses_;       // by site
   cache::Cache kept_;           // open small files
   Directories directories_;
+  Copies copies_;
   Missing missing_;
   struct Retiring {
     const SiteState* state;
@@ -239,6 +258,7 @@ class Disk final : cache::CacheObserver, FileCloser {
   uint32_t in_flight_ = 0;   // places taken, looks not counted
   uint32_t looks_in_flight_ = 0;
   uint32_t preloads_in_flight_ = 0;
+  uint32_t rendering_ = 0;
   std::array<uint32_t, 2> threads_{};  // taken, all sites, by Work
   uint32_t in_line_ = 0;
   uint32_t closes_ = 0;

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "uringd/disk/describe.hpp"
 #include "uringd/disk/transfer.hpp"
+#include "uringd/http/content_coding.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::disk {
@@ -27,16 +30,23 @@ class OpenFile {
     bool foreign = false;  // perhaps on a network or FUSE file system: reads take kernel threads, and attributes_of()
                            // may tell what was
   };
-  /// Takes the descriptor over. `content_type` outlives the file.
-  OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, std::string_view content_type,
-           const Place& place, FileCloser* closer = nullptr);
+  /// What is said about it, beside its bytes.
+  struct Facts {
+    Description description;  // its lines_bytes count for nothing: here are
+    std::string lines;
+    std::string name;  // the file that the path led to, as Entry::name()
+    http::Coding coding = http::Coding::identity;
+  };
+  /// Takes the descriptor over.
+  OpenFile(uring::Ring& ring, int descriptor, const uring::Attributes& attributes, Facts facts, const Place& place,
+           FileCloser* closer = nullptr);
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
   ~OpenFile();
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] const uring::Attributes& attributes() const { return attributes_; }
-  [[nodiscard]] std::string_view content_type() const { return content_type_; }
+  [[nodiscard]] const Facts& facts() const { return facts_; }
   [[nodiscard]] uint32_t site() const { return place_.site; }
   [[nodiscard]] bool unchanging() const { return place_.unchanging; }
   [[nodiscard]] bool foreign() const { return place_.foreign; }
@@ -60,7 +70,7 @@ class OpenFile {
   std::vector<bool> seen_resident_;  // by stretch, since then:
   uint64_t seen_since_ms_ = 0;
   uring::Attributes attributes_;
-  std::string_view content_type_;
+  Facts facts_;
   Place place_;
   FileCloser* closer_;
   char etag_[34];

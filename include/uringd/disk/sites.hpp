@@ -14,6 +14,7 @@
 
 #include "uringd/base/fd.hpp"
 #include "uringd/base/result.hpp"
+#include "uringd/disk/error_pages.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::disk {
@@ -38,8 +39,9 @@ struct SiteState {
   uint32_t generation = 1;
   uint32_t release = 1;  // the generation with which paths began to lead where they lead now
   std::shared_ptr<const Root> root;
-  std::shared_ptr<const Root> previous;  // site.keep_previous: asked where the root has no such file
-  uint64_t previous_until_ms = 0;        // monotonic
+  std::shared_ptr<const Root> previous;     // site.keep_previous: asked where the root has no such file
+  uint64_t previous_until_ms = 0;           // monotonic
+  std::shared_ptr<const ErrorPages> pages;  // never nullptr
 };
 
 /// What never changes while this configuration is in use.
@@ -47,6 +49,11 @@ struct SiteRules {
   std::string root_path;  // as configured: what is opened again to see whether it is another directory now
   uring::Resolve resolve = uring::Resolve::symlinks_inside;
   std::vector<std::string> index;
+  std::vector<std::string> extensions;  // with their dot: what a name may lack at its end
+  bool listing = false;                 // a directory without an index is listed
+  bool hidden = false;                  // with names that begin with a dot
+  std::vector<ErrorPageRule> error_pages;
+  std::vector<http::Coding> compress;  // error pages too
   uint64_t keep_previous_ms = 0;
 };
 
@@ -55,6 +62,7 @@ class Sites {
   struct Site {
     SiteRules rules;
     std::shared_ptr<const Root> root;
+    std::shared_ptr<const ErrorPages> pages = std::make_shared<const ErrorPages>();
   };
   explicit Sites(std::vector<Site> sites);
   ~Sites();

@@ -1,7 +1,8 @@
 // Helper: the one thread for the disk work that has no ring form: adding inotify watches, listing directories, walking
 // trees for preload. It is also the only writer of disk::Sites: it looks whether a site's root is another directory
 // now, and tells every worker. It has a small ring of its own, on which it waits for its jobs, for inotify and for the
-// opens of roots, so that a root on a dead mount does not hold it up. It reads no served file.
+// opens of roots, so that a root on a dead mount does not hold it up. It reads no served file: what needs that (copies,
+// listings that people see, error pages) is done by a second thread at idle priority, which it owns.
 //
 //   made ──► started ──► stopped (or left behind, stuck in a system call on a dead disk)
 //
@@ -56,8 +57,8 @@ class Helper {
   [[nodiscard]] disk::HelperDoor& door(uint32_t worker);
   /// One mailbox a worker, which outlive the helper. Starts the thread, which makes its ring; an error names the cause.
   Result<void> start(std::span<Mailbox* const> mailboxes);
-  /// Ends the thread. False: it is stuck in a system call and was left behind; the process is to end by _exit(). It
-  /// posts and publishes nothing any more.
+  /// Ends both threads. False: one is stuck in a system call, or deep in a copy on a busy machine, and was left behind;
+  /// the process is to end by _exit(). It posts and publishes nothing any more.
   bool stop(std::chrono::milliseconds patience);
 
   [[nodiscard]] const HelperCounters& counters() const;

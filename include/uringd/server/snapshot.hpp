@@ -1,8 +1,10 @@
-// Snapshot: a configuration made ready to serve: roots opened, error pages read, routes and media types built. Built
-// once, off the workers, then immutable (but for Sites, which is made to change); every worker reads the same one.
+// Snapshot: a configuration made ready to serve: roots opened, error pages read, routes, media types and field lines
+// built. Built once, off the workers, then immutable (but for Sites, which is made to change); every worker reads the
+// same one. It is the disk's Describer.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,26 +12,29 @@
 #include "uringd/base/fd.hpp"
 #include "uringd/base/result.hpp"
 #include "uringd/config/config.hpp"
+#include "uringd/disk/describe.hpp"
 #include "uringd/disk/sites.hpp"
+#include "uringd/http/content_coding.hpp"
 #include "uringd/http/media_type.hpp"
+#include "uringd/site/header_rules.hpp"
 #include "uringd/site/router.hpp"
 
 namespace uringd::server {
 
-/// A body kept in memory for answers that must never wait for a disk.
-struct ErrorPage {
-  std::string_view content_type;
-  std::string body;
+/// How one site answers, apart from where its files lie.
+struct SitePolicy {
+  explicit SitePolicy(const config::Site& site);
+
+  std::vector<http::Coding> precompressed, compress;  // best first
+  site::HeaderRules rules;
+  std::vector<std::string> index, extensions;  // extensions with their dot
+  std::string fallback;                        // "/index.html", or empty
+  bool negotiates;                             // other codings than the file's own are sent
+  bool measures;                               // answers say what became of the request: Server-Timing, Cache-Status
+  bool server_timing, cache_status;
 };
 
-struct SiteErrorPages {
-  /// For a status: its own page, else that of its class ("4xx"), else nullptr: the built-in one.
-  [[nodiscard]] const ErrorPage* find(int status) const;
-
-  std::vector<std::pair<std::string, ErrorPage>> pages;  // "404" or "5xx"
-};
-
-class Snapshot {
+class Snapshot final : public disk::Describer {
  public:
   /// Opens and reads; may block: for the main thread. `warnings` gets a line for each error page that cannot be read
   /// (the built-in page serves instead). The error: a root that cannot be opened.
@@ -41,16 +46,20 @@ class Snapshot {
   [[nodiscard]] const config::Config& config() const { return *config_; }
   [[nodiscard]] const site::Router& router() const { return router_; }
   [[nodiscard]] const http::MediaTypes& types() const { return types_; }
-  /// The one part that changes: where the sites' roots are now. Written by the helper thread alone.
+  [[nodiscard]] const SitePolicy& policy(uint32_t site) const { return policies_[site]; }
+  /// The one part that changes: where the sites' roots are now, and their error pages. Written by the helper thread
+  /// alone.
   [[nodiscard]] disk::Sites& sites() const { return *sites_; }
-  [[nodiscard]] const SiteErrorPages& error_pages(uint32_t site) const { return error_pages_[site]; }
+
+  [[nodiscard]] disk::Description describe(uint32_t site, std::string_view name,
+                                           std::span<char, most_lines_bytes> lines) const override;
 
  private:
   std::shared_ptr<const config::Config> config_;
   site::Router router_;
   http::MediaTypes types_;
+  std::vector<SitePolicy> policies_;
   std::unique_ptr<disk::Sites> sites_;
-  std::vector<SiteErrorPages> error_pages_;
 };
 
 }  // namespace uringd::server

@@ -177,6 +177,8 @@ struct World {
   void set_remote(bool on);
   /// The names in a directory that the program has open, sorted.
   [[nodiscard]] std::vector<std::string> names(int directory) const;
+  /// As another thread closes a descriptor that was handed to it, without the ring.
+  void close_file(int file);
 
   // --- network ---
   int listen();

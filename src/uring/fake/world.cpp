@@ -230,6 +230,8 @@ std::vector<std::string> World::names(int directory) const {
   return names;
 }
 
+void World::close_file(int file) { state_->close_file(file); }
+
 int World::listen() {
   state_->listeners[state_->next_number] = {};
   return state_->next_number++;

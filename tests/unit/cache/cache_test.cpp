@@ -246,7 +246,7 @@ TEST_CASE("a cache that dies frees what it holds, but for what is being sent") {
   int alive = 0;
   {
     Cache cache(roomy);
-    cache.insert(cache.make_holder(key_of("/f"), Kind::file, std::make_unique<Counted>(&alive), 0), 0);
+    cache.insert(cache.make_holder(key_of("/f"), "/f", Kind::file, std::make_unique<Counted>(&alive), 0), 0);
     cache.insert(sealed(key_of("/b"), "body"), 0);
     pin = EntryRef(cache.find(key_of("/b"), 0));
     CHECK(alive == 1);
@@ -324,7 +324,7 @@ TEST_CASE("what was made and is not held any more takes room, until its last sen
   const size_t room = size_t{8} << 20;  // of a small cache
   CHECK(cache.has_room(room));
   CHECK_FALSE(cache.has_room(room + 1));
-  EntryRef entry = cache.make(key_of("/a"), 1000);
+  EntryRef entry = cache.make(key_of("/a"), "/a", 0, 1000);
   const size_t charge = entry->charge();
   CHECK(cache.has_room(room - charge));
   CHECK_FALSE(cache.has_room(room - charge + 1));

@@ -37,7 +37,7 @@ TEST_CASE("a sealed entry's head is that of a whole 200 on a persistent connecti
   EntryRef entry = sealed(make_key(3, "/a.html", 1), body);
   REQUIRE(entry);
   std::string expected_head =
-      "HTTP/1.1 200 OK\r\nServer: uringd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+      "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: uringd\r\n"
       "Content-Type: text/html; charset=utf-8\r\nContent-Length: 8\r\n"
       "ETag: $\r\n"
       "Last-Modified: Sun, 06 Nov 1994 08:36:40 GMT\r\nAccept-Ranges: bytes\r\n\r\n";
@@ -47,7 +47,7 @@ TEST_CASE("a sealed entry's head is that of a whole 200 on a persistent connecti
 }
 
 TEST_CASE("an entry without a trustworthy time says no Last-Modified (RFC 9110 §8.8.2.1)") {
-  EntryRef entry = sealed(make_key(0, "/a", 1), "x", {"text/plain", 784'111'000, false});
+  EntryRef entry = sealed(make_key(0, "/a", 1), "x", facts_of("text/plain", 784'111'000, false));
   REQUIRE(entry);
   CHECK(text_of(entry->head()).find("Last-Modified") == std::string::npos);
   CHECK(text_of(entry->head()).ends_with("Accept-Ranges: bytes\r\n\r\n"));
@@ -60,7 +60,7 @@ TEST_CASE("the entity tag is the quoted XXH3-128 of the body and of nothing else
     for (size_t place = 0; place < size; ++place) body[place] = static_cast<char>(place * 31 + size);
     EntryRef entry = sealed(make_key(0, "/a", 1), body);
     CHECK(entry->etag() == hex_of_hash(body));
-    EntryRef other = sealed(make_key(7, "/other/name", 2), body, {"text/plain", 1, false});
+    EntryRef other = sealed(make_key(7, "/other/name", 2), body, facts_of("text/plain", 1, false));
     CHECK(other->etag() == entry->etag());
   }
   CHECK(sealed(make_key(0, "/a", 1), "")->etag() == "\"99aa06d3014798d86001c324468d497f\"");
@@ -79,21 +79,21 @@ TEST_CASE("head and body lie against each other, ready for one send") {
 }
 
 TEST_CASE("a media type too long for the head's room is refused, one that just fits is not") {
-  const EntryRef plain = sealed(make_key(0, "/a", 1), "x", {"t/p", 784'111'000, true});
+  const EntryRef plain = sealed(make_key(0, "/a", 1), "x", facts_of("t/p", 784'111'000, true));
   const size_t longest = 3 + Entry::head_room_bytes - plain->head().size();
   const std::string fits(longest, 't');
   const std::string too_long(longest + 1, 't');
-  EntryRef full = sealed(make_key(0, "/a", 1), "x", {fits, 784'111'000, true});
+  EntryRef full = sealed(make_key(0, "/a", 1), "x", facts_of(fits, 784'111'000, true));
   REQUIRE(full);
   CHECK(full->head().size() == Entry::head_room_bytes);
   CHECK(full->key().path == "/a");
-  CHECK_FALSE(sealed(make_key(0, "/a", 1), "x", {too_long, 784'111'000, true}));
+  CHECK_FALSE(sealed(make_key(0, "/a", 1), "x", facts_of(too_long, 784'111'000, true)));
 }
 
 TEST_CASE("an entry is sealed once") {
   CHECK(dies_of("head_bytes_ == 0", [] {
     EntryRef entry = sealed(make_key(0, "/a", 1), "x");
-    static_cast<void>(entry->seal(html_facts, sealed_s));
+    static_cast<void>(entry->seal(html_facts, "", sealed_s));
   }));
 }
 
@@ -132,7 +132,8 @@ TEST_CASE("a holder charges what its payload takes, and the payload dies with th
   int alive = 0;
   size_t account = 0;
   for (const Kind kind : {Kind::file, Kind::names}) {
-    EntryRef holder = Entry::make_holder(make_key(0, "/a", 1), kind, std::make_unique<Counted>(&alive), 1500, &account);
+    EntryRef holder =
+        Entry::make_holder(make_key(0, "/a", 1), "/a", kind, std::make_unique<Counted>(&alive), 1500, &account);
     CHECK(holder->kind() == kind);
     CHECK(holder->charge() == sizeof(Entry) + 3 + 1500);
     CHECK(account == holder->charge());
@@ -149,17 +150,17 @@ TEST_CASE("a holder charges what its payload takes, and the payload dies with th
 TEST_CASE("only content is sealed, and a holder holds a file or names") {
   CHECK(dies_of("kind_ == Kind::content", [] {
     EntryRef verdict = Entry::make_verdict(make_key(0, "/a", 1), 404);
-    static_cast<void>(verdict->seal(html_facts, sealed_s));
+    static_cast<void>(verdict->seal(html_facts, "", sealed_s));
   }));
   CHECK(dies_of("kind == Kind::file || kind == Kind::names",
-                [] { EntryRef holder = Entry::make_holder(make_key(0, "/a", 1), Kind::content, nullptr, 0); }));
+                [] { EntryRef holder = Entry::make_holder(make_key(0, "/a", 1), "/a", Kind::content, nullptr, 0); }));
 }
 
 TEST_CASE("an entry is one allocation, which it charges whole and frees with its last reference") {
   const Key key = make_key(0, "/a/long/enough/path", 1);
   const size_t taken = heap().taken;
   const size_t freed = heap().freed;
-  EntryRef first = Entry::make(key, 1000);
+  EntryRef first = Entry::make(key, key.path, 0, 1000);
   CHECK(heap().taken == taken + 1);
   CHECK(first->charge() >= sizeof(Entry) + key.path.size() + Entry::head_room_bytes + 1000);
   CHECK(first->charge() <= sizeof(Entry) + key.path.size() + Entry::head_room_bytes + 1000 + 16);
@@ -223,4 +224,121 @@ TEST_CASE("the hash of a key depends on path, site and seed") {
   CHECK(make_key(1, "/b", 7).hash != hash);
   CHECK(make_key(2, "/a", 7).hash != hash);
   CHECK(make_key(1, "/a", 99).hash != hash);
+}
+
+TEST_CASE("further lines lie behind all other fields of a head, and are found there") {
+  const std::string lines = "X-One: 1\r\nVary: Accept-Encoding\r\n";
+  const EntryRef entry = sealed(make_key(0, "/a", 1), "body", html_facts, lines);
+  REQUIRE(entry);
+  const EntryRef plain = sealed(make_key(0, "/a", 1), "body");
+  const std::string head = text_of(plain->head());
+  CHECK(text_of(entry->head()) == head.substr(0, head.size() - 2) + lines + "\r\n");
+  CHECK(entry->lines() == lines);
+  CHECK(plain->lines().empty());
+  CHECK(text_of(entry->body()) == "body");
+}
+
+TEST_CASE("lines may wait in the entry until it is sealed, whole or fewer of them, without touching its body") {
+  const std::string lines = "X-One: 1\r\n";
+  for (const bool in_place : {true, false}) {
+    CAPTURE(in_place);
+    EntryRef entry = Entry::make(make_key(0, "/a", 1), "/a", 100, 4);
+    REQUIRE(entry->lines_memory().size() == 100);
+    std::ranges::copy(std::string_view("body"), entry->body_memory().begin());
+    std::ranges::copy(lines, entry->lines_memory().begin());
+    const std::string_view given = in_place ? entry->lines().substr(0, lines.size()) : std::string_view(lines);
+    REQUIRE(entry->seal(html_facts, given, sealed_s));
+    CHECK(entry->lines() == lines);
+    CHECK(text_of(entry->head()).ends_with("Accept-Ranges: bytes\r\n" + lines + "\r\n"));
+    CHECK(text_of(entry->body()) == "body");
+  }
+  CHECK(dies_of("lines.size() <= lines_bytes_", [&] {
+    EntryRef entry = Entry::make(make_key(0, "/a", 1), "/a", lines.size() - 1, 4);
+    static_cast<void>(entry->seal(html_facts, lines, sealed_s));
+  }));
+}
+
+TEST_CASE("long lines take room of their own: a head of 512 bytes and 10 KiB of lines fit") {
+  const EntryRef plain = sealed(make_key(0, "/a", 1), "x", facts_of("t/p", 784'111'000, true));
+  const std::string type(3 + Entry::head_room_bytes - plain->head().size(), 't');
+  const std::string lines = "X: " + std::string(10'000, 'y') + "\r\n";
+  const EntryRef full = sealed(make_key(0, "/a", 1), "x", facts_of(type, 784'111'000, true), lines);
+  REQUIRE(full);
+  CHECK(full->head().size() == Entry::head_room_bytes + lines.size());
+  CHECK(full->lines() == lines);
+  CHECK(full->name() == "/a");
+}
+
+TEST_CASE("Server, ETag and Accept-Ranges are left out one by one; the tag is known all the same") {
+  EntryFacts facts = html_facts;
+  const auto head_of = [&] { return text_of(sealed(make_key(0, "/a", 1), "x", facts)->head()); };
+  const std::string whole = head_of();
+  const auto without = [&](std::string_view name) {
+    const size_t at = whole.find("\r\n" + std::string(name) + ": ") + 2;
+    return whole.substr(0, at) + whole.substr(whole.find("\r\n", at) + 2);
+  };
+  facts.server = false;
+  CHECK(head_of() == without("Server"));
+  facts.server = true;
+  facts.tagged = false;
+  CHECK(head_of() == without("ETag"));
+  CHECK(sealed(make_key(0, "/a", 1), "x", facts)->etag() == hex_of_hash("x"));
+  facts.tagged = true;
+  facts.ranged = false;
+  CHECK(head_of() == without("Accept-Ranges"));
+}
+
+TEST_CASE("a coded representation says its coding before its length (RFC 9110 §8.4)") {
+  for (const auto coding : uringd::http::real_codings) {
+    EntryFacts facts = html_facts;
+    facts.coding = coding;
+    const std::string head = text_of(sealed(make_key(0, "/a", 1), "x", facts)->head());
+    const std::string field = "Content-Encoding: " + std::string(uringd::http::coding_name(coding)) + "\r\n";
+    CHECK(head.find(field) != std::string::npos);
+  }
+  CHECK(text_of(sealed(make_key(0, "/a", 1), "x")->head()).find("Content-Encoding") == std::string::npos);
+}
+
+TEST_CASE("an entry's name is its path, its path with more behind it, or another one altogether") {
+  for (const std::string name : {"/d/", "/d/index.html", "/e.js.br"}) {
+    CAPTURE(name);
+    EntryRef entry = Entry::make(make_key(0, "/d/", 1), name, 0, 4);
+    CHECK(entry->key().path == "/d/");
+    CHECK(entry->name() == name);
+    std::ranges::copy(std::string_view("body"), entry->body_memory().begin());
+    REQUIRE(entry->seal(html_facts, "", sealed_s));
+    CHECK(entry->name() == name);
+    CHECK(Entry::make_holder(make_key(0, "/d/", 1), name, Kind::file, nullptr, 0)->name() == name);
+  }
+  CHECK(Entry::make_verdict(make_key(0, "/d", 1), 301)->name() == "/d");
+}
+
+TEST_CASE("what is known of missing siblings holds for those codings, and until then") {
+  EntryRef entry = sealed(make_key(0, "/a", 1), "x");
+  using uringd::http::Coding;
+  uringd::http::CodingSet codings;
+  codings.add(Coding::br);
+  codings.add(Coding::gzip);
+  CHECK(!entry->has_no_sibling(Coding::br, 0));
+  entry->no_siblings(codings, 100);
+  CHECK(entry->has_no_sibling(Coding::br, 99));
+  CHECK(entry->has_no_sibling(Coding::gzip, 99));
+  CHECK(!entry->has_no_sibling(Coding::zstd, 99));
+  CHECK(!entry->has_no_sibling(Coding::br, 100));
+}
+
+TEST_CASE("who keeps an entry without sending from it is no pin") {
+  Cache cache({.capacity_bytes = 1 << 20});
+  const Key key = make_key(0, "/a", 1);
+  cache.insert(sealed(key, "body"), 0);
+  EntryRef kept(cache.find(key, 0));
+  CHECK(kept->pins() == 1);
+  kept->keep();
+  CHECK(kept->pins() == 0);
+  CHECK(kept->date_current(sealed_s + 1, next_date));
+  const EntryRef sent = kept;
+  CHECK(kept->pins() == 1);
+  kept->unkeep();
+  CHECK(kept->pins() == 2);
+  CHECK(dies_of("keepers_ > 0", [&] { kept->unkeep(); }));
 }

@@ -132,10 +132,10 @@ class Life {
     const Kind kind = random_.below(2) == 0 ? Kind::content : kinds[random_.below(4)];
     switch (kind) {
       case Kind::content:
-        return filled(cache_.make(key, body_bytes),
+        return filled(cache_.make(key, key.path, 0, body_bytes),
                       std::string(body_bytes, static_cast<char>('a' + random_.below(26))));
       case Kind::verdict: return cache_.make_verdict(key, random_.below(2) ? 404 : 403);
-      default: return cache_.make_holder(key, kind, std::make_unique<Counted>(&payloads_), body_bytes / 2);
+      default: return cache_.make_holder(key, key.path, kind, std::make_unique<Counted>(&payloads_), body_bytes / 2);
     }
   }
 

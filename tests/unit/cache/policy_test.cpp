@@ -21,7 +21,7 @@ std::string name(const char* prefix, size_t number) { return prefix + std::to_st
 /// One request, as the disk makes it: a file that is not held is read and inserted.
 bool ask(Cache& cache, const std::string& path, size_t body_bytes) {
   if (cache.find(key_of(path), 0)) return true;
-  cache.insert(cache.make(key_of(path), body_bytes), 0);
+  cache.insert(cache.make(key_of(path), path, 0, body_bytes), 0);
   return false;
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("a popular file that changed is not on probation again, a file asked f
       static_cast<void>(ask(cache, path, 7 << 10));
       if (popular) REQUIRE(ask(cache, path, 7 << 10));
       if (why != Gone::replaced) cache.drop(*cache.peek(key_of(path)), why);
-      cache.insert(cache.make(key_of(path), 7 << 10), 0);
+      cache.insert(cache.make(key_of(path), path, 0, 7 << 10), 0);
       for (size_t number = 0; number < 1000; ++number) static_cast<void>(ask(cache, name("/all/", number), 7 << 10));
       CHECK(holds(cache, path) == popular);
     }

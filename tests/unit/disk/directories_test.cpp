@@ -19,6 +19,10 @@ TEST_CASE("the directory of a path is what is before its last name, without a sl
   CHECK(disk::directory_of("/a/b.html") == "/a");
   CHECK(disk::directory_of("/a/") == "/a");
   CHECK(disk::directory_of("/a//") == "/a");
+  CHECK(disk::directory_of("/a/b.js//br") == "/a");
+  CHECK(disk::directory_of("/b.js//br").empty());
+  CHECK(disk::directory_of("/a///hna") == "/a");
+  CHECK(disk::directory_of("///hna").empty());
   CHECK(disk::directory_of("/a/b/c") == "/a/b");
   CHECK(disk::directory_of("/b.html").empty());
   CHECK(disk::directory_of("/").empty());

@@ -178,7 +178,7 @@ TEST_CASE("entries that live outside the cache are bounded: beyond that a small 
   bench.put("empty.txt", "");
   bench.age();
   // As sent from to a client that takes nothing, evicted long ago.
-  cache::EntryRef held = bench.cache.make(Bench::key("/held"), size_t{8} << 20);
+  cache::EntryRef held = bench.cache.make(Bench::key("/held"), "/held", 0, size_t{8} << 20);
   REQUIRE(held);
   {
     Waiting streamed;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,24 @@ struct BenchOptions {
   bool remote = false;
   uint64_t device = 1;  // of the roots; every file of the world is on device 1
   bool helped = true;   // there is a helper thread
+  disk::SiteRules rules{.index = {"index.html", "index.txt"}};
+};
+
+/// What a configuration says of files: nosniff and the name that was asked for, unless a test sets other lines.
+struct TestDescriber final : disk::Describer {
+  disk::Description describe(uint32_t, std::string_view name, std::span<char, most_lines_bytes> lines) const override {
+    ++asked;
+    const std::string text = "X-Of: " + std::string(name) + "\r\n" + more_lines;
+    std::copy(text.begin(), text.end(), lines.begin());
+    disk::Description description = said;
+    description.type = types.of(name);
+    description.lines_bytes = text.size();
+    return description;
+  }
+  http::MediaTypes types;
+  disk::Description said;
+  std::string more_lines;
+  mutable int asked = 0;
 };
 
 class Bench {
@@ -51,7 +70,8 @@ class Bench {
     ring.emplace(std::move(*uring::Ring::create(ring_options)));
     disk::DiskOptions disk_options = options.disk;
     disk_options.hash_seed = hash_seed;
-    disk.emplace(*ring, cache, memory, clock, logger, sites, types, options.helped ? &door : nullptr, disk_options);
+    disk.emplace(*ring, cache, memory, clock, logger, sites, describer, options.helped ? &door : nullptr, disk_options);
+    door.close = [this](int directory) { ring->close_file(directory); };
     look_at_clock();
   }
   ~Bench() {
@@ -59,6 +79,8 @@ class Bench {
     disk->let_go();
     run();
     while (!door.listings.empty()) answer_list(false), run();
+    for (const RecordingDoor::FileListing& listing : door.file_listings) door.close(listing.directory);
+    run();
     CHECK(disk->idle());
     CHECK(world.held().empty());
     CHECK(door.replaced.empty() || retired_later_);
@@ -144,6 +166,7 @@ class Bench {
     auto next = std::make_unique<disk::SiteState>();
     next->generation = next->release = sites.state(site).generation + 1;
     next->root = make_root(directory);
+    next->pages = sites.state(site).pages;
     if (previous_until_ms > 0) {
       next->previous = sites.state(site).root;
       next->previous_until_ms = previous_until_ms;
@@ -167,6 +190,24 @@ class Bench {
     }
     disk->on_notice(disk::Listed{.ticket = listing.ticket, .names = std::move(names)});
   }
+  /// The oldest request for a listing is answered: with its names one a line, or with nothing.
+  void answer_listing(bool truly = true) {
+    CHECK(!door.file_listings.empty());
+    const RecordingDoor::FileListing listing = std::move(door.file_listings.front());
+    door.file_listings.erase(door.file_listings.begin());
+    std::string body = listing.order.path + ":";
+    for (const std::string& name : world.names(listing.directory)) body += "\n" + name;
+    door.close(listing.directory);
+    disk->on_notice(disk::Rendered{.ticket = listing.ticket, .body = truly ? std::optional(body) : std::nullopt});
+  }
+  /// The oldest order of a copy is answered with these bytes, or as not worth it.
+  void answer_encoding(std::optional<std::string> bytes) {
+    CHECK(!door.encodings.empty());
+    const uint64_t ticket = door.encodings.front().ticket;
+    door.encodings.erase(door.encodings.begin());
+    disk->on_notice(disk::Encoded{.ticket = ticket,
+                                  .bytes = bytes ? std::make_shared<const std::string>(std::move(*bytes)) : nullptr});
+  }
   [[nodiscard]] std::string log_lines() {
     logger.drain();
     char text[4096];
@@ -180,7 +221,7 @@ class Bench {
   Clock clock;
   int log_ends[2] = {-1, -1};
   log::Logger logger;
-  http::MediaTypes types;
+  TestDescriber describer;
   RecordingDoor door;
 
  private:
@@ -197,8 +238,9 @@ class Bench {
     std::vector<disk::Sites::Site> all;
     for (uint32_t site = 0; site < options_.sites; ++site) {
       const std::string directory = site == 0 ? "root" : "root" + std::to_string(site);
-      all.push_back(
-          {.rules = {.root_path = directory, .index = {"index.html", "index.txt"}}, .root = make_root(directory)});
+      disk::SiteRules rules = options_.rules;
+      rules.root_path = directory;
+      all.push_back({.rules = std::move(rules), .root = make_root(directory)});
     }
     return all;
   }

@@ -169,7 +169,7 @@ TEST_CASE("a small file that was streamed for want of room is held as bytes when
   Bench bench;
   bench.put("a.txt", "hello");
   bench.age();
-  cache::EntryRef held = bench.cache.make(Bench::key("/held"), size_t{8} << 20);
+  cache::EntryRef held = bench.cache.make(Bench::key("/held"), "/held", 0, size_t{8} << 20);
   REQUIRE(held);
   {
     const Waiting streamed(bench, "/a.txt");

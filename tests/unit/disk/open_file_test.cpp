@@ -24,7 +24,7 @@ struct Opened {
     const int descriptor = ::open((directory.path / "file").c_str(), O_RDONLY | O_CLOEXEC);
     const auto attributes = ring.attributes_of(descriptor);
     REQUIRE(attributes.has_value());
-    file = disk::OpenFileRef(new disk::OpenFile(ring, descriptor, *attributes, "text/plain", {}));
+    file = disk::OpenFileRef(new disk::OpenFile(ring, descriptor, *attributes, {}, {}));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock of file times ticks every 4 ms or so
   }
   uring::test::Directory directory;

@@ -1,8 +1,10 @@
 // RecordingDoor: the helper thread's door of a Bench. It writes down what a worker's disk asks, answers nothing by
-// itself, and stops the process when a replaced state is acknowledged twice or never was one.
+// itself, and stops the process when a replaced state is acknowledged twice or never was one. A directory that is to be
+// listed is the door's own: it is no descriptor of the real kernel's, and goes back by `close`.
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +21,15 @@ namespace uringd::testing {
 struct RecordingDoor final : disk::HelperDoor {
   struct Listing {
     int directory;
+    uint64_t ticket;
+  };
+  struct FileListing {
+    disk::ListingOrder order;  // without its descriptor
+    int directory;
+    uint64_t ticket;
+  };
+  struct Encoding {
+    disk::EncodeOrder order;
     uint64_t ticket;
   };
   [[nodiscard]] static std::string label(uint32_t site, std::string_view directory) {
@@ -43,9 +54,27 @@ struct RecordingDoor final : disk::HelperDoor {
     replaced.erase(found);
   }
 
+  bool list_files(disk::ListingOrder order, uint64_t ticket) override {
+    const int directory = order.directory.release();
+    if (busy) {
+      close(directory);
+      return false;
+    }
+    file_listings.push_back({std::move(order), directory, ticket});
+    return true;
+  }
+  bool encode(disk::EncodeOrder order, uint64_t ticket) override {
+    if (busy) return false;
+    encodings.push_back({std::move(order), ticket});
+    return true;
+  }
+
   bool busy = false;  // refuses what may be refused
   std::vector<std::string> watch_calls, unwatched;
   std::vector<Listing> listings;  // not answered yet
+  std::vector<FileListing> file_listings;
+  std::vector<Encoding> encodings;
+  std::function<void(int directory)> close;
   int list_calls = 0;
   int done = 0;
   std::vector<std::unique_ptr<const disk::SiteState>> replaced;

@@ -1,0 +1,33 @@
+// Selection: what a connection remembers of a request while it looks for the representation to send: the resource's own
+// file, held, while siblings of it are asked for or a copy is being made. Part of a Talk; empty between requests.
+#pragma once
+
+#include <cstdint>
+
+#include "uringd/cache/entry.hpp"
+#include "uringd/disk/open_file.hpp"
+#include "uringd/http/content_coding.hpp"
+
+namespace uringd::server {
+
+struct Selection {
+  /// What the disk was asked for.
+  enum class Wait : uint8_t { resource, sibling, copy };
+
+  /// Nearly always there is nothing to forget.
+  void clear() {
+    if (used) [[unlikely]]
+      *this = {};
+  }
+
+  bool used = false;  // anything below is set
+  Wait wait = Wait::resource;
+  http::Coding coding = http::Coding::identity;  // of the sibling that is asked for
+  bool fell_back = false;                        // the resource is the site's fallback, not what was asked for
+  bool copy_failed = false;
+  http::CodingSet absent;  // siblings that are not there, as this request has found
+  cache::EntryRef entry;   // the resource: small, or
+  disk::OpenFileRef file;  // large
+};
+
+}  // namespace uringd::server
