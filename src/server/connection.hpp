@@ -133,6 +133,7 @@ class Connection final : public Timer,
   std::optional<Handled> reply_sibling(cache::Entry& entry);
   std::optional<Handled> reply_sibling(disk::OpenFileRef file);
   [[nodiscard]] std::pair<int64_t, uint32_t> resource_modified() const;
+  [[nodiscard]] bool wants_own_range() const;
   [[nodiscard]] bool may_want_coded() const;
   [[nodiscard]] bool wanted(std::string_view etag) const;
   Handled reply_resource();
@@ -170,6 +171,7 @@ class Connection final : public Timer,
   // connection_parts.cpp: several ranges
   Handled reply_parts(const Source& source, http::ReplyHead& head);
   Handled add_parts();
+  Handled refuse_part();
   void continue_parts();
 
   Context& context_;

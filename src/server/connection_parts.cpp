@@ -44,11 +44,7 @@ Connection::Handled Connection::add_parts() {
       continue;
     }
     talk_->stream = context_.disk.stream(parts.file, range.first, range.length, *this, socket_);
-    if (!talk_->stream) {
-      ++context_.counters.aborted;
-      begin_close();  // its length was announced: the client sees that it is not whole
-      return Handled::streaming;
-    }
+    if (!talk_->stream) return refuse_part();
     begin_stream();
     return Handled::streaming;
   }
@@ -56,8 +52,21 @@ Connection::Handled Connection::add_parts() {
   return Handled::replied;
 }
 
+// There are too many streams. An answer that has begun has announced its length: the client sees that it is not whole.
+Connection::Handled Connection::refuse_part() {
+  if (!talk_->parts->begun) {
+    talk_->parts.reset();
+    talk_->output.clear();  // of a streamed answer it holds nothing but its own head
+    return reply_status(503);
+  }
+  ++context_.counters.aborted;
+  begin_close();
+  return Handled::streaming;
+}
+
 // What was composed, or a stream's range, is sent: on with the next part.
 void Connection::continue_parts() {
+  talk_->parts->begun = true;
   become(State::receiving);
   if (add_parts() == Handled::replied) flush();
 }

@@ -230,8 +230,8 @@ void Connection::on_stream_failed(int status) {
 
 // A download waits for its first piece with its head still here.
 bool Connection::answer_begun() const {
-  const bool later_part = talk_->parts && talk_->parts->next > 1;
-  return state_ != State::waiting || talk_->output.empty() || later_part;
+  const bool in_parts = talk_->parts && talk_->parts->begun;  // what the output holds is a part's head
+  return state_ != State::waiting || talk_->output.empty() || in_parts;
 }
 
 void Connection::answer_instead(int status) {

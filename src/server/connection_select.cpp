@@ -150,6 +150,7 @@ Connection::Handled Connection::select() {
       selection.file ? selection.file->facts().description.siblings : selection.entry->facts().siblings;
   const bool copies_possible = selection.entry && selection.entry->facts().compressible;
   const http::AcceptedCodings accepted = accepted_codings();
+  selection.coded_only = !accepted.accepts(http::Coding::identity);
   http::CodingOrder siblings, copies;
   if (siblings_possible) siblings = http::preferred_codings(accepted, policy.precompressed);
   if (copies_possible) copies = http::preferred_codings(accepted, policy.compress);
@@ -165,7 +166,7 @@ Connection::Handled Connection::select() {
     if (handled) return *handled;
   }
   if (selection.entry && !search.absent.empty()) selection.entry->no_siblings(search.absent, search.until_ms);
-  if (accepted.accepts(http::Coding::identity)) return reply_resource();
+  if (!selection.coded_only) return reply_resource();
   return reply_unacceptable(copies);
 }
 
@@ -250,16 +251,21 @@ std::optional<Connection::Handled> Connection::try_copy(http::Coding coding, Sib
   return reply_entry(*copy);  // it lives as long as the base, which the selection holds till then
 }
 
-// RFC 9110 §14.2: ranges are of the file's own bytes, unless the client says whose bytes it has.
+// Ranges are of the file's own bytes, unless the client says whose bytes it has, or cannot read those.
+bool Connection::wants_own_range() const {
+  const http::Request& request = talk_->parser.request();
+  return request.field(http::Field::range) && request.method() == http::Method::get && !talk_->selection.coded_only;
+}
+
 bool Connection::may_want_coded() const {
   const http::Request& request = talk_->parser.request();
-  if (!request.field(http::Field::range) || request.method() != http::Method::get) return true;
+  if (!wants_own_range()) return true;
   return request.field(http::Field::if_range) || request.field(http::Field::if_match);
 }
 
 bool Connection::wanted(std::string_view etag) const {
   const http::Request& request = talk_->parser.request();
-  if (!request.field(http::Field::range) || request.method() != http::Method::get) return true;
+  if (!wants_own_range()) return true;
   const auto names_it = [&](http::Field field) {
     const std::optional<std::string_view> value = request.field(field);
     return value && *value != "*" && http::etag_list_matches(*value, etag, true);
@@ -282,9 +288,13 @@ Connection::Handled Connection::reply_resource() {
 // identity;q=0: a copy is waited for where one can be made, else there is nothing to send (RFC 9110 §15.5.7).
 Connection::Handled Connection::reply_unacceptable(const http::CodingOrder& copies) {
   Selection& selection = talk_->selection;
-  for (uint8_t index = 0; index < copies.count && !selection.copy_failed; ++index) {
+  for (uint8_t index = 0; index < copies.count; ++index) {
+    const http::Coding coding = copies.codings[index];
+    if (selection.entry->copy_state(coding) == cache::CopyState::useless) continue;
     if (!talk_->output.empty()) return Handled::flush_first;
-    if (context_.disk.make_copy(*selection.entry, copies.codings[index], this)) return wait_for(Selection::Wait::copy);
+    if (selection.copy_failed) return reply_status(503);
+    if (!context_.disk.make_copy(*selection.entry, coding, this)) return reply_status(503);  // others are being made
+    return wait_for(Selection::Wait::copy);
   }
   selection.entry.reset();
   selection.file.reset();

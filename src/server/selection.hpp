@@ -25,9 +25,10 @@ struct Selection {
   http::Coding coding = http::Coding::identity;  // of the sibling that is asked for
   bool fell_back = false;                        // the resource is the site's fallback, not what was asked for
   bool copy_failed = false;
-  http::CodingSet absent;  // siblings that are not there, as this request has found
-  cache::EntryRef entry;   // the resource: small, or
-  disk::OpenFileRef file;  // large
+  bool coded_only = false;  // the file's own bytes are not acceptable
+  http::CodingSet absent;   // siblings that are not there, as this request has found
+  cache::EntryRef entry;    // the resource: small, or
+  disk::OpenFileRef file;   // large
 };
 
 }  // namespace uringd::server
