@@ -79,7 +79,8 @@ bool is_error_status(std::string_view status) {
 
 bool is_page_path(std::string_view path) {
   if (!path.starts_with('/') || path.ends_with('/') || path.contains('\0')) return false;
-  return !(std::string(path) + '/').contains("/../");
+  const std::string whole = std::string(path) + '/';  // as a request's path would come out of decoding, no other way
+  return !whole.contains("/../") && !whole.contains("/./") && !whole.contains("//");
 }
 
 }  // namespace uringd::config

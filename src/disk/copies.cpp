@@ -26,6 +26,7 @@ bool Copies::make(cache::Entry& base, Coding coding, Waiter* waiter) {
   }
   if (!waiter && !base.in_cache()) return false;  // the next request would not find it
   const bool better = base.copy_state(coding) == CopyState::quick;
+  if (better && orders_.live() >= most_orders / 2) return false;  // places for those who have none
   if (better && base.body().size() > most_best_bytes) {
     base.set_copy_state(coding, CopyState::best);
     return false;

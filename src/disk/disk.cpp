@@ -106,7 +106,7 @@ Found Disk::find(const cache::Key& key) {
     return {.entry = entry, .stale = true};
   }
   ++counters_.aged;
-  return {};
+  return {.aged = true};
 }
 
 void Disk::look_ahead(const cache::Key& key, cache::Entry& entry) {

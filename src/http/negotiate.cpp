@@ -44,8 +44,7 @@ std::optional<uint16_t> parse_weight(std::string_view parameter) {
   return parse_qvalue(parameter.substr(2));
 }
 
-// --- Accept-Encoding
-// --------------------------------------------------------------------------------------------------
+// --- Accept-Encoding ---
 
 constexpr size_t wildcard = coding_count, unknown_coding = coding_count + 1;
 
@@ -93,8 +92,7 @@ class NamedCodings {
   std::array<std::optional<uint16_t>, coding_count + 1> named_;
 };
 
-// --- Accept
-// -----------------------------------------------------------------------------------------------------------
+// --- Accept ---
 
 /// Cuts what stands before the next `separator` outside quoted strings (RFC 9110 §5.6.4) off `text`, trimmed. A quote
 /// that is never closed reaches to the end.

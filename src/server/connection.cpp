@@ -196,6 +196,7 @@ void Connection::on_send(int result) {
   }
   if (result > 0) {
     context_.counters.sent_bytes += static_cast<uint64_t>(result);
+    talk_->answer_begun = true;
     progressed();
     if (talk_->output.sent(static_cast<size_t>(result))) return on_sent_all();
   }

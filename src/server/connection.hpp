@@ -91,6 +91,7 @@ class Connection final : public Timer,
   // connection_requests.cpp: the requests' side
   void work(std::span<const char> bytes, bool in_place);
   [[nodiscard]] bool receive_head(std::span<const char> bytes);
+  void head_is_here();
   [[nodiscard]] bool receive_body();
   void reject(int status);
   Handled handle();

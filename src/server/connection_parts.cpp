@@ -1,5 +1,7 @@
 // An answer with several ranges (multipart/byteranges): part heads are composed into the output, bytes come from the
 // held entry or from one stream after the other.
+#include <sys/random.h>
+
 #include <array>
 #include <cstring>
 #include <utility>
@@ -10,12 +12,21 @@
 #include "uringd/http/range.hpp"
 
 namespace uringd::server {
+namespace {
+
+// Asked of the kernel each time: whatever is made of a secret of ours would tell of it.
+uint64_t fresh_nonce() {
+  uint64_t nonce = 0;
+  CHECK(getrandom(&nonce, sizeof nonce, GRND_INSECURE) == sizeof nonce);  // never waits (getrandom(2))
+  return nonce;
+}
+
+}  // namespace
 
 Connection::Handled Connection::reply_parts(const Source& source, http::ReplyHead& head) {
   const std::string_view value = talk_->parser.request().field(http::Field::range).value_or("");
-  const uint64_t nonce = context_.hash_seed ^ context_.clock.monotonic_ns * 0x9e3779b97f4a7c15U ^ requests_;
   auto parts = std::unique_ptr<Parts>(
-      new Parts{.multipart = {http::parse_ranges(value, source.size), source.size, source.content_type, nonce},
+      new Parts{.multipart = {http::parse_ranges(value, source.size), source.size, source.content_type, fresh_nonce()},
                 .entry = cache::EntryRef(source.entry),
                 .file = source.file ? *source.file : disk::OpenFileRef{}});
   head.content_type = parts->multipart.content_type();
@@ -54,7 +65,7 @@ Connection::Handled Connection::add_parts() {
 
 // There are too many streams. An answer that has begun has announced its length: the client sees that it is not whole.
 Connection::Handled Connection::refuse_part() {
-  if (!talk_->parts->begun) {
+  if (!talk_->answer_begun) {
     talk_->parts.reset();
     talk_->output.clear();  // of a streamed answer it holds nothing but its own head
     return reply_status(503);
@@ -66,7 +77,6 @@ Connection::Handled Connection::refuse_part() {
 
 // What was composed, or a stream's range, is sent: on with the next part.
 void Connection::continue_parts() {
-  talk_->parts->begun = true;
   become(State::receiving);
   if (add_parts() == Handled::replied) flush();
 }

@@ -105,7 +105,7 @@ std::string_view Connection::own_lines(std::span<char> out) const {
   const SitePolicy& policy = context_.snapshot.policy(talk_->site);
   LineWriter writer(out);
   if (policy.cache_status && talk_->exchange.cache != CacheResult::none) {  // RFC 9211 §2
-    static constexpr std::string_view results[] = {"", "hit", "hit; detail=stale", "fwd=uri-miss"};
+    static constexpr std::string_view results[] = {"", "hit", "hit; detail=stale", "fwd=uri-miss", "fwd=stale"};
     writer.put("Cache-Status: uringd; ");
     writer.put(results[static_cast<size_t>(talk_->exchange.cache)]);
     writer.put("\r\n");
@@ -133,7 +133,11 @@ Connection::Handled Connection::reply_file(const disk::OpenFileRef& file) {
 
 Connection::Handled Connection::reply_source(const Source& source) {
   const http::Request& request = talk_->parser.request();
-  const http::Reply reply = http::evaluate(request, source.validators(), context_.clock.wall_s);
+  http::Reply reply = http::evaluate(request, source.validators(), context_.clock.wall_s);
+  if (reply.several && source.coding != http::Coding::identity) {
+    reply = {.status = 200, .length = source.size};  // nobody agrees on what Content-Encoding is of, there
+  }
+  talk_->answer_begun = false;
   std::array<char, 72> range;
   if (reply.status == 412) return reply_status(412, {.by_coding = source.negotiated()});
   if (reply.status == 416) {
@@ -259,7 +263,8 @@ Connection::Handled Connection::reply_status(int status, const StatusFacts& fact
       site_lines(answer, body.content_type, std::span(lines).first<site::HeaderRules::most_bytes>());
   size_t lines_bytes = written.bytes;
   std::array<char, own_lines_bytes> own;
-  if (status == 404 && !context_.snapshot.policy(talk_->site).fallback.empty()) {
+  const bool may_fall_back = status == 404 && !context_.snapshot.policy(talk_->site).fallback.empty();
+  if (may_fall_back || talk_->selection.fell_back || talk_->selection.listing) {
     lines_bytes = http::add_vary(lines, lines_bytes, "Accept");
   }
   if (body.negotiated || facts.by_coding) lines_bytes = http::add_vary(lines, lines_bytes, "Accept-Encoding");

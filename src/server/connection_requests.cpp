@@ -75,14 +75,15 @@ bool Connection::receive_head(std::span<const char> bytes) {
     case http::RequestParser::Progress::need_more:
       if (talk_->started_ms == 0 && !talk_->parser.idle()) {
         talk_->started_ms = context_.clock.monotonic_ms;
-        talk_->exchange.accepted_ns = context_.clock.monotonic_ns;
+        talk_->exchange = {.accepted_ns = context_.clock.monotonic_ns};
       }
       return false;
-    case http::RequestParser::Progress::rejected: reject(talk_->parser.status()); return false;
-    case http::RequestParser::Progress::head_complete: break;
+    case http::RequestParser::Progress::rejected:
+      head_is_here();
+      reject(talk_->parser.status());
+      return false;
+    case http::RequestParser::Progress::head_complete: head_is_here(); break;
   }
-  talk_->exchange = {.accepted_ns = talk_->started_ms ? talk_->exchange.accepted_ns : context_.clock.monotonic_ns,
-                     .parsed_ns = context_.clock.monotonic_ns};
   if (talk_->parser.request().has_body()) {
     stage_ = Stage::body;
     talk_->started_ms = context_.clock.monotonic_ms;
@@ -90,6 +91,11 @@ bool Connection::receive_head(std::span<const char> bytes) {
     stage_ = Stage::ready;
   }
   return true;
+}
+
+void Connection::head_is_here() {
+  const uint64_t now_ns = context_.clock.monotonic_ns;
+  talk_->exchange = {.accepted_ns = talk_->started_ms ? talk_->exchange.accepted_ns : now_ns, .parsed_ns = now_ns};
 }
 
 // Drops body bytes behind the head in the input. True: the body is whole.
@@ -148,7 +154,8 @@ void Connection::answered() {
   ++context_.counters.requests;
   if (talk_->exchange.cache == CacheResult::hit || talk_->exchange.cache == CacheResult::stale)
     ++context_.counters.hits;
-  if (talk_->exchange.cache == CacheResult::miss) ++context_.counters.misses;
+  if (talk_->exchange.cache == CacheResult::miss || talk_->exchange.cache == CacheResult::expired)
+    ++context_.counters.misses;
   if (context_.logger.enabled(log::Level::debug)) log_exchange();
   talk_->parser.reset();
   talk_->selection.clear();
@@ -167,7 +174,7 @@ void Connection::log_exchange() {
   line.append(" ").append(request.target().substr(0, 256));
   line.append(" ").append(std::to_string(talk_->exchange.status));
   line.append(" bytes=").append(std::to_string(talk_->exchange.body_bytes));
-  static constexpr std::string_view results[] = {"", " hit", " stale", " miss"};
+  static constexpr std::string_view results[] = {"", " hit", " stale", " miss", " expired"};
   line.append(results[static_cast<size_t>(talk_->exchange.cache)]);
   line.append(" parsed_us=").append(since(talk_->exchange.parsed_ns));
   line.append(" opened_us=").append(since(talk_->exchange.opened_ns));
@@ -229,10 +236,7 @@ void Connection::on_stream_failed(int status) {
 }
 
 // A download waits for its first piece with its head still here.
-bool Connection::answer_begun() const {
-  const bool in_parts = talk_->parts && talk_->parts->begun;  // what the output holds is a part's head
-  return state_ != State::waiting || talk_->output.empty() || in_parts;
-}
+bool Connection::answer_begun() const { return state_ != State::waiting || talk_->answer_begun; }
 
 void Connection::answer_instead(int status) {
   CHECK(!answer_begun());
@@ -254,6 +258,7 @@ void Connection::on_turn() {
 
 void Connection::on_referred(size_t bytes) {
   context_.counters.sent_bytes += bytes;
+  if (bytes > 0) talk_->answer_begun = true;
   if (bytes > 0 || state_ == State::waiting) progressed();
   if (state_ == State::waiting) become(State::sending);
   if (talk_->stream->finished()) on_sent_all();

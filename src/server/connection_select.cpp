@@ -38,12 +38,13 @@ bool has_extension(std::string_view path) { return path.substr(path.rfind('/') +
 
 Connection::Handled Connection::look_up(std::string_view path) {
   const cache::Key key = cache::make_key(talk_->site, path, context_.hash_seed);
-  if (const disk::Found found = context_.disk.find(key); found.entry || found.status != 0) {
+  const disk::Found found = context_.disk.find(key);
+  if (found.entry || found.status != 0) {
     talk_->exchange.cache = found.stale ? CacheResult::stale : CacheResult::hit;
     return found.entry ? reply_found(*found.entry) : reply_verdict(found.status);
   }
   if (!talk_->output.empty()) return Handled::flush_first;  // those before it must not wait for the disk
-  talk_->exchange.cache = CacheResult::miss;
+  talk_->exchange.cache = found.aged ? CacheResult::expired : CacheResult::miss;
   if (!context_.disk.fetch(key, *this)) return reply_status(503);
   return wait_for(Selection::Wait::resource);
 }
@@ -106,6 +107,7 @@ Connection::Handled Connection::reply_listing() {
   std::array<char, disk::Fetch::path_limit - 1> path;
   const std::string_view key_path = disk::listing_key_path(route.path, form, path);
   if (key_path.empty()) return reply_status(404);  // no directory has so long a path
+  talk_->selection.used = talk_->selection.listing = true;
   return look_up(key_path);
 }
 

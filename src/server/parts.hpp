@@ -15,7 +15,6 @@ struct Parts {
   cache::EntryRef entry;   // held, or
   disk::OpenFileRef file;  // streamed
   size_t next = 0;         // count(): only the end is missing
-  bool begun = false;      // something of the answer was sent
 };
 
 }  // namespace uringd::server

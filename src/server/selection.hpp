@@ -24,6 +24,7 @@ struct Selection {
   Wait wait = Wait::resource;
   http::Coding coding = http::Coding::identity;  // of the sibling that is asked for
   bool fell_back = false;                        // the resource is the site's fallback, not what was asked for
+  bool listing = false;                          // … or a listing of the directory
   bool copy_failed = false;
   bool coded_only = false;  // the file's own bytes are not acceptable
   http::CodingSet absent;   // siblings that are not there, as this request has found

@@ -28,10 +28,11 @@ struct Talk {
   http::RequestParser parser;
   InputBuffer input;
   Exchange exchange;
-  uint64_t started_ms = 0;   // 0: no byte of a request is there
-  uint64_t progress_ms = 0;  // when the kernel last took bytes, or the client last acknowledged some
-  int unacknowledged = -1;   // at the last look; -1: not looked since the last progress
-  int rejected_status = 0;   // of a request whose rejection waits until the answers before it are sent
+  uint64_t started_ms = 0;    // 0: no byte of a request is there
+  uint64_t progress_ms = 0;   // when the kernel last took bytes, or the client last acknowledged some
+  int unacknowledged = -1;    // at the last look; -1: not looked since the last progress
+  bool answer_begun = false;  // bytes of the streamed answer have left: no other can take its place
+  int rejected_status = 0;    // of a request whose rejection waits until the answers before it are sent
   uint32_t site = 0;
   Selection selection;
   disk::Stream* stream = nullptr;

@@ -116,6 +116,45 @@ TEST_CASE_FIXTURE(Failing, "an error of the first read of a large file does not 
   CHECK(server.get("/small.txt").status == 200);
 }
 
+// A head of 513 to 1,023 bytes leaves no room for a part's beside it, so it is sent before the first byte is read: from
+// then on there is no other status to send (RFC 9110 §15.3.7).
+TEST_CASE_FIXTURE(Failing, "an error before the first part of several ranges puts no second answer into the first" *
+                               needs_slow_disk()) {
+  for (const int filler_bytes : {10, 350, 600}) {
+    CAPTURE(filler_bytes);
+    Setup with_header = setup();
+    with_header.site +=
+        "\nheaders = [{ match = \"/**\", set = { X-Filler = \"" + std::string(filler_bytes, 'x') + "\" } }]";
+    Server server(unused, with_header);
+    disk.rule("read", "/large.bin", error(EIO));
+    Client client = server.connect();
+    client.send(get_request("/large.bin", "Range: bytes=0-0,1000-1001\r\nConnection: close\r\n"));
+    const std::string all = client.read_until_end();
+    const bool one_answer = all.find("HTTP/1.1 ", 1) == std::string::npos;
+    CHECK(one_answer);
+    const bool honest =
+        all.starts_with("HTTP/1.1 500 ") || all.find("--\r\n", all.find("\r\n\r\n")) == std::string::npos;
+    CHECK(honest);
+    disk.clear();
+    CHECK(server.get("/large.bin", "Range: bytes=0-0,1000-1001\r\n").status == 206);
+  }
+}
+
+TEST_CASE_FIXTURE(Failing,
+                  "a file whose siblings the disk does not tell of is sent as it is, soon" * needs_slow_disk()) {
+  disk.files().file("page.html", small);
+  Server server(unused, setup());
+  const Relief relief(disk);
+  REQUIRE(server.get("/page.html").status == 200);
+  disk.hang("/page.html.");
+  const auto begun = std::chrono::steady_clock::now();
+  const Response plain = server.get("/page.html", "Accept-Encoding: br, gzip\r\n");
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(3));  // disk.timeout is 30
+  CHECK(plain.status == 200);
+  const bool own_bytes = plain.body == small && !plain.has("Content-Encoding");
+  CHECK(own_bytes);
+}
+
 TEST_CASE_FIXTURE(Failing,
                   "errors have the answer that fits them: no permission 403, too many links 403, gone stale "
                   "5xx" *

@@ -173,7 +173,7 @@ std::string configuration(const Site& site, const Setup& setup, int port) {
   text += table("limits", setup.limits) + table("disk", setup.disk) + table("cache", setup.cache);
   text += table("types", setup.types);
   text += "[[site]]\nroot = \"" + (setup.root.empty() ? site.root() : setup.root) + "\"\n" + setup.site + "\n" +
-          setup.more + "\n";
+          setup.headers + "\n" + setup.more + "\n";
   return text;
 }
 

@@ -42,6 +42,7 @@ struct Setup {
   std::string cache;
   std::string types;
   std::string site;                 // further lines of the first [[site]], whose root is Site::root()
+  std::string headers;              // [[site.headers]] blocks of the first [[site]], verbatim
   std::string root;                 // not empty: the first [[site]]'s root in the place of that
   std::string more;                 // verbatim text at the end of the file: further sites
   std::vector<std::string> listen;  // besides 127.0.0.1:<port>

@@ -73,6 +73,7 @@ struct Found {
   cache::Entry* entry = nullptr;  // valid until the disk or the cache is used again, unless pinned
   int status = 0;                 // 404: the directory is known and has no such name
   bool stale = false;
+  bool aged = false;            // nothing may be answered, but something is held
   uint64_t fresh_until_ms = 0;  // when the next look will be due, half of its time before it would no longer count
 };
 

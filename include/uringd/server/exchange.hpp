@@ -7,7 +7,8 @@
 
 namespace uringd::server {
 
-enum class CacheResult : uint8_t { none, hit, stale, miss };
+/// expired: it was held, and is another now.
+enum class CacheResult : uint8_t { none, hit, stale, miss, expired };
 
 struct Exchange {
   uint64_t accepted_ns = 0;  // the first byte of the request was received

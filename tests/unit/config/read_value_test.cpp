@@ -229,6 +229,10 @@ TEST_CASE("a fallback is a file's path below root, or nothing") {
   Config config;
   Site site;
   CHECK(outcome("site.fallback", R"("/app/index.html")", config, site) == "ok");
+  for (const char* other : {R"("/a//b")", R"("//index.html")", R"("/./a")", R"("/a/.")", R"("/a/../b")"}) {
+    CAPTURE(other);
+    CHECK(outcome("site.fallback", other, config, site) != "ok");
+  }
   CHECK(site.fallback == "/app/index.html");
   CHECK(outcome("site.fallback", R"("")", config, site) == "ok");
   CHECK(site.fallback.empty());

@@ -221,6 +221,25 @@ TEST_CASE("at most 64 copies are asked for at a time, and none where nobody take
   CHECK(!alone.ask());
 }
 
+TEST_CASE("better copies leave half of the places to those that there are none of") {
+  Copying bench;
+  REQUIRE(bench.ask());
+  bench.answer_encoding("coded");
+  std::vector<cache::EntryRef> others;
+  for (int number = 0; number < 32; ++number) {
+    const std::string name = std::to_string(number) + ".txt";
+    bench.put(name, std::string(1000, 'a'));
+    bench.age();
+    others.push_back(bench.entry_of("/" + name));
+    REQUIRE(bench.disk->make_copy(*others.back(), Coding::br));
+  }
+  CHECK(!bench.ask());
+  CHECK(bench.state() == CopyState::quick);
+  bench.answer_encoding("coded");
+  CHECK(bench.ask());
+  CHECK(bench.state() == CopyState::best_asked);
+}
+
 TEST_CASE("where there is no room for a copy its waiters hear 503, and it may be asked for again") {
   Copying bench;
   Waiting waiting;
