@@ -291,7 +291,8 @@ int RequestParser::check_head() {
 int RequestParser::check_target() {
   std::string_view target = request_.target();
   if (!good_target_bytes(target)) return 400;
-  if (request_.method_name() == "CONNECT") return valid_authority_form(target) ? 0 : 400;
+  // A path is no target of CONNECT, but whoever tries the methods on one is to hear of the method: 405, on every path.
+  if (request_.method_name() == "CONNECT") return target.starts_with('/') || valid_authority_form(target) ? 0 : 400;
   if (target.starts_with('/')) return 0;
   if (target == "*") return request_.method_ == Method::options || request_.method_ == Method::unknown ? 0 : 400;
   const size_t scheme_size = target.find("://");

@@ -161,7 +161,7 @@ class ReferenceReader {
   }
 
   bool check_target() {
-    if (method == "CONNECT") {
+    if (method == "CONNECT" && target[0] != '/') {
       const size_t colon = target.rfind(':');
       if (colon == std::string::npos || !valid_host(target)) return false;
       const std::string port = target.substr(colon + 1);
