@@ -132,7 +132,7 @@ class Connection final : public Timer,
   Handled on_sibling(const disk::Outcome& outcome);
   Handled on_sibling_overdue();
   std::optional<Handled> reply_sibling(cache::Entry& entry);
-  std::optional<Handled> reply_sibling(disk::OpenFileRef file);
+  std::optional<Handled> reply_sibling(const disk::OpenFileRef& file);
   [[nodiscard]] std::pair<int64_t, uint32_t> resource_modified() const;
   [[nodiscard]] bool wants_own_range() const;
   [[nodiscard]] bool may_want_coded() const;

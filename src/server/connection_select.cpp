@@ -224,7 +224,7 @@ std::optional<Connection::Handled> Connection::reply_sibling(cache::Entry& entry
   return reply_entry(entry);
 }
 
-std::optional<Connection::Handled> Connection::reply_sibling(disk::OpenFileRef file) {
+std::optional<Connection::Handled> Connection::reply_sibling(const disk::OpenFileRef& file) {
   if (modified(*file) < resource_modified() || !wanted(file->etag())) return {};
   if (!talk_->output.empty()) return Handled::flush_first;
   return reply_file(file);
