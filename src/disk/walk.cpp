@@ -67,7 +67,7 @@ void TreeWalk::look_at(std::string_view name, unsigned char type, std::vector<st
   struct stat status{};
   if (type == DT_UNKNOWN) {
     if (fstatat(directory_.number(), path.c_str() + path_.size() + 1, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
-    type = IFTODT(status.st_mode);
+    type = static_cast<unsigned char>(IFTODT(status.st_mode));
   }
   if (type == DT_DIR) {
     if (!may_match_below(path)) return;

@@ -146,7 +146,7 @@ std::vector<std::string> Watch::Walker::links_here() {
     ++seen;
     struct stat status{};
     if (type == DT_UNKNOWN && fstatat(here, std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-      type = IFTODT(status.st_mode);
+      type = static_cast<unsigned char>(IFTODT(status.st_mode));
     }
     if (type == DT_LNK) links.emplace_back(name);
   })) {

@@ -307,9 +307,7 @@ TEST_CASE_FIXTURE(Watched, "lost events are told as such") {
 }
 
 TEST_CASE_FIXTURE(Watched, "a cut or unknown event is passed over") {
-  struct {
-    inotify_event event{.wd = 12345, .mask = IN_CREATE, .cookie = 0, .len = 64};
-  } cut;
+  const inotify_event cut{.wd = 12345, .mask = IN_CREATE, .cookie = 0, .len = 64};  // its name is not there
   const WatchNews news = watch->on_events({reinterpret_cast<const char*>(&cut), sizeof cut});
   CHECK(news.invalidated.empty());
   CHECK(news.moved.empty());
