@@ -80,9 +80,16 @@ void HelperLoop::turn() {
   if (watch_) {
     watch_->work();
     watches_.store(watch_->watches(), std::memory_order_relaxed);
+    look_when_watched();
   }
   do_listing();
   do_preload();
+}
+
+// A root that was switched after the start had opened it and before its first watch stood: no event tells of that.
+void HelperLoop::look_when_watched() {
+  if (watch_->work_waits() || std::exchange(looked_when_watched_, true)) return;
+  for (uint32_t site = 0; site < sites_.count(); ++site) looks_.look_now(site);
 }
 
 bool HelperLoop::busy() const {

@@ -45,6 +45,7 @@ class HelperLoop {
   void finish();
   void dispatch(const uring::Completion& completion);
   void arm_timer();
+  void look_when_watched();
   [[nodiscard]] bool busy() const;
   [[nodiscard]] uint64_t now_ms() const { return ring_.monotonic_ns() / 1'000'000; }
 
@@ -73,6 +74,7 @@ class HelperLoop {
   std::optional<disk::Watch> watch_;  // nothing: cache.watch = false, or no inotify here
   std::unique_ptr<std::array<char, size_t{64} << 10>> events_;
   bool overflow_said_ = false;
+  bool looked_when_watched_ = false;
   bool waking_armed_ = false;
   uint64_t waking_ = 0;  // what the read of the jobs' eventfd brings
 

@@ -106,7 +106,8 @@ class Fetch : public Link<Fetch>,
   friend class Disk;
   enum class State : uint8_t { opening, reading, looking, listing, rendering, settled };
   enum class Step : uint8_t { open, read, look };
-  static constexpr uint8_t attempt_limit = 3;  // opens that met EAGAIN, and reads that met a change
+  static constexpr uint8_t attempt_limit = 8;  // opens that met EAGAIN, and reads that met a change: a file that is
+                                               // replaced all the time is met by one read in ten
 
   void become(State state);
   // opening

@@ -57,6 +57,14 @@ TEST_CASE("50 switches of the root in a row are each seen within 100 ms, as one 
   world.settle("/assets");
 }
 
+TEST_CASE("a root that was switched before its first watch stood is seen at once, not by the clock") {
+  World world({.stale_after_ms = 60'000}, {}, false);
+  const uint64_t before = world.state().root->inode;
+  world.tree.switch_link("releases/2", "current");
+  world.start();
+  CHECK(within(2s, [&] { return world.state().root->inode != before; }));
+}
+
 TEST_CASE("without inotify a switch is seen by the clock, and a stale_after of 0 looks every 100 ms") {
   World world({.watch = false, .stale_after_ms = 0});
   const uint64_t before = world.state().root->inode;
