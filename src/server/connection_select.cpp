@@ -129,7 +129,8 @@ http::AcceptedCodings Connection::accepted_codings() {
 }
 
 Connection::Handled Connection::select_entry(cache::Entry& entry) {
-  const bool choice = entry.facts().siblings || entry.facts().compressible;
+  const bool copies = entry.facts().compressible && !context_.snapshot.policy(talk_->site).compress.empty();
+  const bool choice = entry.facts().siblings || copies;
   if (!choice || !talk_->parser.request().field(http::Field::accept_encoding)) return reply_entry(entry);
   talk_->selection.used = true;
   talk_->selection.entry = cache::EntryRef(&entry);

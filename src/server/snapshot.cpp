@@ -79,7 +79,6 @@ SitePolicy::SitePolicy(const config::Site& site)
       index(site.index),
       extensions(with_dots(site.extensions)),
       fallback(site.fallback),
-      negotiates(!precompressed.empty() || !compress.empty()),
       measures(site.server_timing || site.cache_status),
       server_timing(site.server_timing),
       cache_status(site.cache_status) {}

@@ -23,6 +23,20 @@ struct Tree {
 
 }  // namespace
 
+TEST_CASE("a site that negotiates nothing ignores what is accepted (RFC 9110 §12.4.1)") {
+  Tree tree;
+  Server server(tree.site, {.site = "precompressed = []\ncompress = []"});
+  Cases cases("nothing to choose");
+  for (const char* target : {"/a.css", "/b.bin", "/"}) {
+    cases("RFC 9110 §12.4.1", std::string("identity;q=0 is met with the file: ") + target, [&] {
+      const Response plain = get(server, target, accept_encoding("gzip, identity;q=0"));
+      CHECK(plain.status == 200);
+      CHECK(!plain.has("Content-Encoding"));
+      CHECK(!plain.has("Vary"));
+    });
+  }
+}
+
 TEST_CASE("where two rules meet") {
   Tree tree;
   Server server(tree.site, {.server = "workers = 1",

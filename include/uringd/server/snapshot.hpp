@@ -29,7 +29,6 @@ struct SitePolicy {
   site::HeaderRules rules;
   std::vector<std::string> index, extensions;  // extensions with their dot
   std::string fallback;                        // "/index.html", or empty
-  bool negotiates;                             // other codings than the file's own are sent
   bool measures;                               // answers say what became of the request: Server-Timing, Cache-Status
   bool server_timing, cache_status;
 };
@@ -45,7 +44,6 @@ class Snapshot final : public disk::Describer {
 
   [[nodiscard]] const config::Config& config() const { return *config_; }
   [[nodiscard]] const site::Router& router() const { return router_; }
-  [[nodiscard]] const http::MediaTypes& types() const { return types_; }
   [[nodiscard]] const SitePolicy& policy(uint32_t site) const { return policies_[site]; }
   /// The one part that changes: where the sites' roots are now, and their error pages. Written by the helper thread
   /// alone.
