@@ -295,8 +295,8 @@ Connection::Handled Connection::reply_unacceptable(const http::CodingOrder& copi
     const http::Coding coding = copies.codings[index];
     if (selection.entry->copy_state(coding) == cache::CopyState::useless) continue;
     if (!talk_->output.empty()) return Handled::flush_first;
-    if (selection.copy_failed) return reply_status(503);
-    if (!context_.disk.make_copy(*selection.entry, coding, this)) return reply_status(503);  // others are being made
+    if (selection.copy_failed) return reply_status(503, {.by_coding = true});
+    if (!context_.disk.make_copy(*selection.entry, coding, this)) return reply_status(503, {.by_coding = true});
     return wait_for(Selection::Wait::copy);
   }
   selection.entry.reset();

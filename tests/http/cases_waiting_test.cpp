@@ -203,16 +203,21 @@ TEST_CASE_FIXTURE(Tree, "a cache too small for files, siblings and copies") {
       }
     }
   });
-  row("RFC 9110 §15.5.7", "identity;q=0 where the cache cannot keep the copy: coded, or 406, never plain", [&] {
-    for (std::size_t i = 0; i < 40; ++i) {
-      const Response response = get(server, "/c" + number(i) + ".txt", kOnlyGzip);
-      CHECK(lists(response, "Vary", "Accept-Encoding"));
-      if (response.status == 406) continue;
-      CHECK(response.status == 200);
-      CHECK(response.field("Content-Encoding") == "gzip");
-      CHECK(same(decoded(response.field("Content-Encoding"), response.body).value_or(""), text(20000, i)));
-    }
-  });
+  row("RFC 9110 §15.5.7", "identity;q=0 where the cache cannot keep the copy: coded, 406, or 503 for now, never plain",
+      [&] {
+        for (std::size_t i = 0; i < 40; ++i) {
+          const Response response = get(server, "/c" + number(i) + ".txt", kOnlyGzip);
+          CHECK(lists(response, "Vary", "Accept-Encoding"));
+          if (response.status == 406) continue;
+          if (response.status == 503) {  // there is no room for it at this moment
+            CHECK(response.has("Retry-After"));
+            continue;
+          }
+          CHECK(response.status == 200);
+          CHECK(response.field("Content-Encoding") == "gzip");
+          CHECK(same(decoded(response.field("Content-Encoding"), response.body).value_or(""), text(20000, i)));
+        }
+      });
 }
 
 TEST_CASE_FIXTURE(Tree, "listings and fallbacks that are coded") {
