@@ -6,8 +6,11 @@
 
 #include "uringd/config/load.hpp"
 #include "uringd/config/print.hpp"
+#include "uringd/daemon/explain.hpp"
 #include "uringd/daemon/options.hpp"
+#include "uringd/daemon/privileges.hpp"
 #include "uringd/daemon/serve.hpp"
+#include "uringd/daemon/upgrade.hpp"
 #include "uringd/uring/features.hpp"
 
 namespace {
@@ -21,10 +24,12 @@ int print_features() {
     return 1;
   }
   for (const std::string& line : *lines) std::printf("%s\n", line.c_str());
+  const auto sandbox = uringd::daemon::describe_sandbox();
+  std::printf("sandbox: %s%s\n", sandbox.active ? "" : "not available: ", sandbox.text.c_str());
   return 0;
 }
 
-int with_configuration(const Options& options) {
+int with_configuration(const Options& options, std::span<char* const> arguments) {
   const auto loaded = uringd::config::load(options.sources);
   if (!loaded) {
     for (const auto& problem : loaded.error()) {
@@ -32,15 +37,15 @@ int with_configuration(const Options& options) {
     }
     return 2;
   }
-  if (options.action == Options::Action::serve) return uringd::daemon::serve(*loaded);
+  if (options.action == Options::Action::serve) {
+    return uringd::daemon::serve(*loaded, options.sources, uringd::daemon::remember_invocation(arguments));
+  }
+  if (options.action == Options::Action::check) return uringd::daemon::check(*loaded);
+  if (options.action == Options::Action::explain) return uringd::daemon::explain(*loaded, options.question);
   for (const auto& warning : loaded->warnings) {
     std::fprintf(stderr, "uringd: %s\n", uringd::config::to_line(warning).c_str());
   }
-  if (options.action == Options::Action::check) {
-    std::printf("the configuration is good\n");
-  } else {
-    std::fputs(uringd::config::print_config(*loaded).c_str(), stdout);
-  }
+  std::fputs(uringd::config::print_config(*loaded).c_str(), stdout);
   return 0;
 }
 
@@ -59,6 +64,7 @@ int main(int count, char** arguments) {
     case Options::Action::features: return print_features();
     case Options::Action::serve:
     case Options::Action::check:
-    case Options::Action::print_config: return with_configuration(*options);
+    case Options::Action::print_config:
+    case Options::Action::explain: return with_configuration(*options, {arguments, static_cast<size_t>(count)});
   }
 }

@@ -1,35 +1,25 @@
-// uringd_floor PORT BODY_SIZE [close]: the yardstick of every benchmark. It answers each blank line that a client sends
-// with one fixed 200 of BODY_SIZE bytes: no parsing, no files, no timers, no limits. What it costs is the price of TCP
-// and the ring; what uringd costs above it is ours. With `close` every connection gets one answer (the churn
-// benchmark).
+// uringd_floor PORT BODY_SIZE [close] [answer=BYTES]: the yardstick of every benchmark. It answers each blank line that
+// a client sends with one fixed 200 of BODY_SIZE bytes: no parsing, no files, no timers, no limits. What it costs is
+// the price of TCP and the ring; what uringd costs above it is ours. With `close` every connection gets one answer (the
+// churn benchmark); with answer=BYTES the whole answer, head included, has that length, whatever BODY_SIZE says: the
+// same as a 304 or a 404 that it is compared with.
 //
 // One thread, one ring (SINGLE_ISSUER | DEFER_TASKRUN, registered ring fd), multishot accept into direct descriptors,
 // multishot recv over a buffer ring, plain SEND of whole answers laid end to end, so that n pipelined requests are one
 // send. A connection: receiving and sending at once; it is closed when neither recv nor send is lent to the kernel.
 // Bounds: 4,096 connections; further clients wait in the backlog. SIGTERM or SIGINT: prints its counts and exits.
-#include <arpa/inet.h>
 #include <liburing.h>
-#include <netinet/tcp.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-#include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <string>
+
 #include <vector>
 
+#include "floor.hpp"
+
+namespace uringd::bench {
 namespace {
 
-constexpr unsigned max_connections = 4096;
-constexpr unsigned buffer_count = 2048;  // a power of two; more than the recvs of one turn at 512 clients
+constexpr unsigned buffer_count = 512;  // a power of two; as many as uringd has
 constexpr unsigned buffer_size = 4096;
 constexpr int buffer_group = 0;
-constexpr size_t batch_bytes = 1 << 20;  // answers laid end to end, 1 to 64 of them: the most that one send takes
 
 enum class Kind : uint64_t { accept, recv, send, close, stop };
 
@@ -39,62 +29,20 @@ struct Connection {
   unsigned matched = 0;    // characters of CRLFCRLF at the end of what came so far
   bool receiving = false;  // a recv is with the kernel
   bool sending = false;    // a send is with the kernel
+  bool closing = false;    // its close goes with its last send
 };
-
-[[noreturn]] void die(const char* what, int error) {
-  std::fprintf(stderr, "uringd_floor: %s: %s\n", what, std::strerror(error));
-  std::exit(1);
-}
-
-/// The blank lines that end in [data, data + size); `matched` carries a beginning from one piece to the next.
-size_t count_blank_lines(const char* data, size_t size, unsigned& matched) {
-  size_t count = 0;
-  for (const char* end = data + size; data != end;) {
-    if (matched == 0) {
-      data = static_cast<const char*>(std::memchr(data, '\r', static_cast<size_t>(end - data)));
-      if (data == nullptr) break;
-    }
-    char c = *data++;
-    matched = c == "\r\n\r\n"[matched] ? matched + 1 : c == '\r' ? 1 : 0;
-    if (matched == 4) {
-      ++count;
-      matched = 0;
-    }
-  }
-  return count;
-}
-
-/// The answer: a head as long as a file server's, and a body that the driver knows (the alphabet, over and over).
-std::string make_answer(size_t body_size, bool close) {
-  std::string answer =
-      "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: floor\r\nContent-Type: text/plain; "
-      "charset=utf-8\r\nLast-Modified: Thu, 01 Jan 1970 00:00:00 GMT\r\nETag: \"0123456789abcdef\"\r\n"
-      "Accept-Ranges: bytes\r\nContent-Length: " +
-      std::to_string(body_size) + "\r\n";
-  answer += close ? "Connection: close\r\n\r\n" : "\r\n";
-  for (size_t i = 0; i < body_size; ++i) answer += static_cast<char>('a' + i % 26);
-  return answer;
-}
 
 class Floor {
  public:
-  Floor(uint16_t port, size_t body_size, bool close) : close_(close), connections_(max_connections) {
-    std::string answer = make_answer(body_size, close);
+  explicit Floor(const Options& options) : close_(options.close), connections_(max_connections) {
+    const std::string answer = make_answer(options);
     answer_size_ = answer.size();
-    for (size_t i = 0; i < std::clamp<size_t>(batch_bytes / answer_size_, 1, 64); ++i) answers_ += answer;
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;  // the direct table may not be larger than the soft limit
-    setrlimit(RLIMIT_NOFILE, &files);
+    answers_ = laid_end_to_end(answer);
+    raise_descriptor_limit();  // the direct table may not be larger than the soft limit
     set_up_ring();
-    listen_on(port);
+    listener_ = listen_on(options.port, 0);
     arm_accept();
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, nullptr);
-    io_uring_prep_read(next_sqe(Kind::stop), signalfd(-1, &signals, SFD_CLOEXEC), &signal_, sizeof signal_, 0);
+    io_uring_prep_read(next_sqe(Kind::stop), end_signals(0), &signal_, sizeof signal_, 0);
   }
 
   void run() {
@@ -129,19 +77,6 @@ class Floor {
     memory_.resize(size_t{buffer_count} * buffer_size);
     for (unsigned i = 0; i < buffer_count; ++i) give_back(i);
     publish_buffers();
-  }
-
-  void listen_on(uint16_t port) {
-    int one = 1;
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(listener_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted sockets inherit it
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) die("bind", errno);
-    if (listen(listener_, max_connections) < 0) die("listen", errno);
   }
 
   io_uring_sqe* next_sqe(Kind kind, unsigned slot = 0) {
@@ -181,9 +116,20 @@ class Floor {
     Connection& connection = connections_[slot];
     connection.sending = true;
     size_t size = std::min<size_t>(connection.owed, answers_.size() - connection.phase);
+    if (close_ && io_uring_sq_space_left(&ring_) < 2) io_uring_submit(&ring_);  // a chain is submitted whole
     io_uring_sqe* sqe = next_sqe(Kind::send, slot);
     io_uring_prep_send(sqe, static_cast<int>(slot), answers_.data() + connection.phase, size, MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
+    if (close_) end_with(sqe, slot);
+  }
+
+  /// SEND -> CLOSE in one chain. A send that is cut short breaks the chain.
+  void end_with(io_uring_sqe* send, unsigned slot) {
+    connections_[slot].closing = true;
+    send->msg_flags |= MSG_WAITALL;
+    send->flags |= IOSQE_IO_LINK;
+    --open_;
+    io_uring_prep_close_direct(next_sqe(Kind::close, slot), slot);
   }
 
   void on_completion(const io_uring_cqe& cqe) {
@@ -192,7 +138,9 @@ class Floor {
       case Kind::accept: return on_accept(cqe);
       case Kind::recv: return on_recv(cqe, slot);
       case Kind::send: return on_send(cqe, slot);
-      case Kind::close:  // a slot came free: an accept that ended for want of one goes on
+      case Kind::close:
+        if (cqe.res == -ECANCELED) return io_uring_prep_close_direct(next_sqe(Kind::close, slot), slot);
+        // a slot came free: an accept that ended for want of one goes on
         if (!accepting_) arm_accept();
         return;
       case Kind::stop: stopped_ = true;
@@ -232,6 +180,7 @@ class Floor {
   void on_send(const io_uring_cqe& cqe, unsigned slot) {
     Connection& connection = connections_[slot];
     connection.sending = false;
+    if (connection.closing) return;
     auto sent = static_cast<uint64_t>(std::max(cqe.res, 0));
     connection.owed = cqe.res > 0 ? connection.owed - sent : 0;  // a failed one: recv hears of it too
     connection.phase = (connection.phase + sent) % answer_size_;
@@ -240,7 +189,7 @@ class Floor {
 
   /// Nothing is lent to the kernel, and nothing more will come or may go: the slot can be used again.
   void close_if_idle(unsigned slot) {
-    if (connections_[slot].receiving || connections_[slot].sending) return;
+    if (connections_[slot].receiving || connections_[slot].sending || connections_[slot].closing) return;
     --open_;
     io_uring_prep_close_direct(next_sqe(Kind::close), slot);
   }
@@ -263,14 +212,6 @@ class Floor {
 };
 
 }  // namespace
+}  // namespace uringd::bench
 
-int main(int argc, char** argv) {
-  bool close = argc == 4 && std::strcmp(argv[3], "close") == 0;
-  int port = argc > 2 ? std::atoi(argv[1]) : 0;
-  long body_size = argc > 2 ? std::atol(argv[2]) : 0;
-  if ((argc != 3 && !close) || port <= 0 || port > 65535 || body_size < 0) {
-    std::fprintf(stderr, "usage: uringd_floor PORT BODY_SIZE [close]\n");
-    return 2;
-  }
-  Floor(static_cast<uint16_t>(port), static_cast<size_t>(body_size), close).run();
-}
+int main(int count, char** arguments) { uringd::bench::Floor(uringd::bench::options_of(count, arguments)).run(); }

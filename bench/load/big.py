@@ -1,124 +1,91 @@
-"""big: downloads of one large file, out of the page cache and from the disk: bytes a second, and what they cost."""
-import contextlib
-import os
-import pathlib
-import statistics
-import tempfile
+"""big: downloads of one large file out of the page cache: bytes a second, what they cost, how much of the core is left.
 
-from load import client, machine, report, scenarios
-from load.servers import Failed, Missing, Setup
+Under the machine's own congestion control and under cubic; where that is the machine's own, under bbr if the kernel has
+it at hand: bbr paces what one client gets.
+"""
+from load import client, large, machine, network, scenarios
+from load.report import Reach
+from load.servers import Missing, Setup
 
-ABOUT = "downloads of a file of 1 GiB: in the page cache, 1, 2, 5 and 10 clients; cold from the disk, one"
-SERVERS = ("uringd-copy", "uringd-zero", "nginx", "nginx-chunk", "nginx-aio-threads", "h2o", "lighttpd")
-PROGRAMS = ("uringd_drain",)
-COLD_SERVERS = ("uringd-copy", "uringd-zero", "nginx", "nginx-aio-threads")
+NAME = "big"
+ABOUT = "downloads of a file of 1 GiB in the page cache, 1, 2, 5 and 10 clients"
+SERVERS = ("uringd", "uringd-zero", "uringd-copy", "nginx", "nginx-chunk", "nginx-aio-threads", "lighttpd", "h2o",
+           "apache2", "caddy")
+PROGRAMS = ("uringd_load",)
 SIZE, QUICK_SIZE = 1 << 30, 32 << 20
 PATH = "/big.bin"
-COLUMNS = (
-    ("MB/s", "mb_per_second", "~.0f"),
-    ("CPU s/GiB", "cpu_per_gib", "~.3f"),
-    ("idle", "idle", ".0%"),
-    ("busy", "server_busy", ".0%"),
-    ("generator", "generator_busy", ".0%"),
-    ("others", "others_busy", ".0%"),
-)
+SENDFILE = ("nginx", "lighttpd", "apache2", "caddy")  # what they send is not copied
 
 
 def run(servers, options):
-    effort = options.effort(rounds=3, seconds=3)
     size = (options.size or (QUICK_SIZE if options.quick else SIZE,))[0]
-    clients = options.connections or ((1, 5) if options.quick else (1, 2, 5, 10))
-    results = []
-    with tempfile.TemporaryDirectory(prefix="uringd-bench-") as directory:
-        root = pathlib.Path(directory)
-        root.chmod(0o755)
+    with large.on_disk(size) as root:
         (root / "file.txt").write_bytes(b"")
-        fill(root / PATH[1:], size)
-        hot = [server for server in servers if server.name != "nginx-aio-threads" or options.named]
-        for count in clients:
-            rounds = scenarios.take_turns(
-                f"big, {count} clients", hot, effort.rounds,
-                lambda server, _number: turn(server, root, count, effort.seconds, options))
-            results.append(shown(f"{count} clients, {effort.rounds} rounds of {effort.seconds} s, hot", size, rounds,
-                                 clients=count))
-        cold = [server for server in servers if server.name in COLD_SERVERS or options.named]
-        if cold:
-            with contextlib.suppress(Missing):
-                rounds = scenarios.take_turns("big, cold", cold, effort.rounds,
-                                              lambda server, _number: turn(server, root, 1, 0, options))
-                results.append(shown(f"1 client, {effort.rounds} rounds, cold", size, rounds, clients=1, cold=True))
+        large.fill(root / PATH[1:], size)
+        results = measured_under(network.control_of(options), servers, options, root, size)
+        other = network.other_control(options)
+        if other and not options.quick:
+            try:
+                results += network.under(other, lambda: measured_under(other, servers, options, root, size))
+            except Missing as missing:
+                print(f"left out: {missing}")
     return results
 
 
-def fill(path, size):
-    """Random pieces, no two alike, all of them on the disk (only clean pages can be dropped)."""
-    piece = bytearray(os.urandom(1 << 20))
-    with open(path, "wb") as file:
-        for number in range(0, size, len(piece)):
-            piece[:8] = number.to_bytes(8, "little")
-            file.write(piece[:min(len(piece), size - number)])
-        file.flush()
-        os.fsync(file.fileno())
+def measured_under(control, servers, options, root, size):
+    effort = options.effort(rounds=3, seconds=2)
+    results = []
+    for clients in options.connections or ((1, 5) if options.quick else (1, 2, 5, 10)):
+        notes = []
+        label = f"{clients} client{'s'[clients == 1:]}, {in_words(size)}, {control}"
+        rounds = scenarios.take_turns(
+            f"big, {label}", servers, effort.rounds,
+            lambda server, number: turn(server, root, clients, effort.seconds, options, number), notes)
+        measured = large.measurements(
+            "big", label, rounds,
+            cost_reach=(Reach("best", 0.95, of="uringd-zero", words="CPU"),
+                        Reach("h2o", 0.9, of="uringd-copy", words="CPU")),
+            rate_reach=(Reach("best", 1.0, of="uringd-zero", words="MB/s"),), notes=[*notes, *distance(rounds)])
+        large.shown(f"big: {label}, in the page cache; {effort.rounds} rounds of {effort.seconds} s", rounds,
+                    large.COLUMNS, measured)
+        results += measured
+    return results
 
 
-def forget(path):
-    """Drops the file's pages; this needs no right beyond reading it. A file system without a disk keeps them."""
-    with open(path, "rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        with contextlib.suppress(BlockingIOError):
-            if os.preadv(file.fileno(), [bytearray(4096)], os.fstat(file.fileno()).st_size // 2, os.RWF_NOWAIT):
-                print("left out: big, cold: the temporary directory's pages cannot be dropped (a tmpfs?)")
-                raise Missing("no disk")
+def in_words(size):
+    return f"{size >> 30} GiB" if size % (1 << 30) == 0 else f"{size >> 20} MiB"
 
 
-def turn(server, root, clients, seconds, options):
-    """Without `seconds`: one cold download."""
+def turn(server, root, clients, seconds, options, number):
     server_cpu, generator_cpu = machine.cpus()
     with server.running(server_cpu, Setup(root=root)) as running:
-        if seconds:
+        if number == 0:
             client.verify_download(running, PATH, root / PATH[1:])
-        else:
-            forget(root / PATH[1:])
-        measured = scenarios.measure(
-            running, server_cpu, lambda: load(options.build, running, generator_cpu, clients, seconds))
-        if not seconds:
-            client.verify_download(running, PATH, root / PATH[1:])
-    gib = measured["requests"]  # what a turn's work is counted in here
-    return measured | {"cpu_per_gib": measured["cpu_seconds"] / gib}
+
+        def load():
+            with large.downloads(options.build, running, generator_cpu, clients, seconds, "--path", PATH, "--seconds",
+                                 seconds) as seen:
+                return seen()
+
+        measured = scenarios.measure(running, server_cpu, load)
+        check(running, root / PATH[1:])
+    return large.with_cost(measured)
 
 
-def load(build, running, cpu, clients, seconds):
-    seen = client.drain(build, running, cpu, PATH, clients, seconds)
-    if seen["failures"] or not seen["bytes"]:
-        raise Failed(f"{running.server.name}: downloads failed: {seen}")
-    return {"requests": seen["bytes"] / (1 << 30), "mb_per_second": seen["bytes"] / seen["seconds"] / 1e6,
-            "generator_seconds": seen["cpu_seconds"], "errors": []}
+def check(running, path):
+    """A little of the file, at the end of each turn: comparing all of it takes as long as the turn."""
+    with open(path, "rb") as file:
+        middle = path.stat().st_size // 2
+        file.seek(middle)
+        piece = file.read(1 << 16)
+    client.verify(running, piece, path=PATH, status=206, headers=(f"Range: bytes={middle}-{middle + len(piece) - 1}",))
 
 
-def shown(what, size, rounds, **more):
-    print(f"\nbig: a file of {size >> 20} MiB, {what}")
-    print(report.medians(rounds, COLUMNS))
-    cost = {name: statistics.median(turn["cpu_per_gib"] for turn in turns) for name, turns in rounds.items()}
-    lines = report.doubts(rounds, generator_matters=False)
-    best = min((name for name in cost if name.startswith("nginx")), key=cost.get, default=None)
-    if more.get("cold"):
-        lines += cold_verdicts(rounds)
-    else:
-        for mine, other in (("uringd-zero", best), ("uringd-copy", "h2o")):
-            if mine in cost and other in cost:
-                lines.append(report.verdict(f"CPU s/GiB, {mine} / {other}", cost[mine] / cost[other], 1.0))
-    print("\n".join(lines), flush=True)
-    return {"scenario": "big", "bytes": size, "rounds": rounds, **more}
-
-
-def cold_verdicts(rounds):
-    lines = []
-    theirs = rounds.get("nginx-aio-threads")
-    for name in rounds:
-        if theirs and name.startswith("uringd"):
-            rate, idle = (statistics.median(turn[key] for turn in rounds[name]) for key in ("mb_per_second", "idle"))
-            their_rate, their_idle = (statistics.median(turn[key] for turn in theirs)
-                                      for key in ("mb_per_second", "idle"))
-            lines.append(f"  {name} / nginx-aio-threads: MB/s {rate / their_rate:.2f}, at least 1 wanted; "
-                         f"idle {idle:.0%} against {their_idle:.0%}, more wanted")
-    return lines
+def distance(rounds):
+    """What not copying saves: the copying uringd beside the best of those that send pages by reference."""
+    cost = {name: large.middle(turns, "cpu_per_gib") for name, turns in rounds.items()}
+    best = min((name for name in cost if name.split("-")[0] in SENDFILE), key=cost.get, default=None)
+    if best is None:
+        return []
+    return [f"{name} copies and costs {cost[name] / cost[best]:.2f} times {best}, which sends the pages themselves"
+            for name in ("uringd", "uringd-copy") if name in cost]

@@ -1,21 +1,25 @@
-"""idle: what a connection costs that says nothing: resident memory of the server and memory of the kernel."""
+"""idle: what a connection costs that says nothing: resident memory of the server and memory of the kernel.
+
+(with 10,000 idle connections, less a start that may have one and has none) / 10,000, the same formula for all.
+"""
 import os
 import statistics
 import time
 
 from load import client, machine, report, scenarios
+from load.report import Reach
 from load.servers import Missing, Setup, body_of, descriptors_allowed
 
-ABOUT = "memory of 10,000 connections that have asked once and now wait, less that of a server that has none"
-SERVERS = ("uringd", "nginx", "lighttpd")
+NAME = "idle"
+ABOUT = "memory of 10,000 connections that have asked once and now wait, less that of a start that may have one"
+SERVERS = ("uringd", "nginx", "lighttpd", "h2o", "apache2", "caddy")
 PROGRAMS = ()
 CONNECTIONS, QUICK_CONNECTIONS = 10_000, 500
 SPARE = 2_000  # descriptors beside the connections
-REACH = {"nginx": 1.0}
 COLUMNS = (
     ("KiB/connection", "kib_per_connection", "~.2f"),
-    ("of it RSS", "resident_per_connection", "~.2f"),
-    ("kernel", "kernel_per_connection", "~.2f"),
+    ("of it user, bytes", "user_bytes", "~.0f"),
+    ("kernel, KiB", "kernel_per_connection", "~.2f"),
     ("RSS at rest MiB", lambda turn: turn["rest"]["resident"] / 1024, ".1f"),
     ("RSS with them MiB", lambda turn: turn["full"]["resident"] / 1024, ".1f"),
 )
@@ -27,21 +31,33 @@ def run(servers, options):
     allowed = descriptors_allowed(connections + SPARE)
     if allowed < connections + SPARE:
         raise Missing(f"idle: {connections} connections need {connections + SPARE} descriptors; the limit is {allowed}")
+    notes = []
     rounds = scenarios.take_turns("idle", servers, effort.rounds,
-                                  lambda server, _number: turn(server, connections, options))
-    compared = report.ratios(rounds, REACH, key="kib_per_connection")
+                                  lambda server, _number: turn(server, connections, options), notes)
+    measured = measurements(rounds, f"{connections} connections", notes)
     print(f"\nidle: {ABOUT}; {connections} connections, {effort.rounds} rounds")
     print(report.medians(rounds, COLUMNS))
-    print(report.ratio_lines(compared), flush=True)
-    return [{"scenario": "idle", "connections": connections, "ratios": compared, "rounds": rounds}]
+    print("\n".join(line for each in measured for line in report.lines_of(each)), flush=True)
+    return measured
+
+
+def measurements(rounds, label, notes):
+    """The whole, and the part that is the server's own: the kernel's is nearly the same whoever serves."""
+    more = {name: {key: report.spread([turn[key] for turn in turns]) for key in ("user_bytes", "kernel_per_connection")}
+            | {f"resident_mib_{when}": report.spread([turn[when]["resident"] / 1024 for turn in turns])
+               for when in ("rest", "full")} for name, turns in rounds.items()}
+    return [report.measurement("idle", label, "KiB/connection, user and kernel", "KiB", rounds, "kib_per_connection",
+                               more=more, notes=notes, reach=(Reach("nginx", 1.0, words="user and kernel"),)),
+            report.measurement("idle", label, "bytes/connection, user", "bytes", rounds, "user_bytes", more=more,
+                               reach=(Reach("nginx", 1.0, words="user"),))]
 
 
 def turn(server, connections, options):
     rest = memory_of(server, Setup(connections=1), 0, options)
     full = memory_of(server, Setup(connections=connections + 16, descriptors=connections + SPARE), connections, options)
-    each = {key: (full[key] - rest[key]) / connections for key in ("resident", "kernel")}
-    return {"kib_per_connection": max(sum(each.values()), 0.001), "resident_per_connection": each["resident"],
-            "kernel_per_connection": each["kernel"], "rest": rest, "full": full}
+    resident, kernel = ((full[key] - rest[key]) / connections for key in ("resident", "kernel"))
+    return {"kib_per_connection": max(resident + kernel, 0.001), "user_bytes": max(resident * 1024, 1.0),
+            "kernel_per_connection": kernel, "rest": rest, "full": full}
 
 
 def memory_of(server, setup, connections, options):

@@ -1,28 +1,38 @@
-"""Who is compared: how each server, and each way to set one up, is started. bench/README.md says what they are."""
-import getpass
+"""Who is compared: the floors and uringd itself, and the table of all servers. bench/README.md says what they are."""
 import pathlib
+import re
 import subprocess
 import tempfile
 
-from load.machine import find
-from load.servers import FILE, Missing, Server, descriptors_allowed, filled, need_binary, need_program
-
-NGINX_CONNECTIONS = 16384
+from load import packaged
+from load.servers import FILE, Missing, Server, need_binary
 
 
 class Floor(Server):
     name = "floor"
+    program = "uringd_floor"
 
     def check(self):
-        need_binary(self.build / "bench/uringd_floor")
+        need_binary(self.build / "bench" / self.program)
 
     def command(self, directory, root, port, setup):
         size = (root / FILE).stat().st_size
-        return [self.build / "bench/uringd_floor", str(port), str(size)] + (["close"] if setup.close else [])
+        return [self.build / "bench" / self.program, str(port), str(size),
+                *(["close"] if setup.close else []), *([f"answer={setup.answer}"] if setup.answer else [])]
 
     def own_enters(self, output):
         words = output.split()  # requests N enters M
         return int(words[3]) / int(words[1]) if len(words) == 4 and int(words[1]) else None
+
+
+class FloorEpoll(Floor):
+    """The same with epoll, recv and send: what the floor itself is held against."""
+
+    name = "floor-epoll"
+    program = "uringd_floor_epoll"
+
+    def own_enters(self, output):
+        return None
 
 
 class Uringd(Server):
@@ -35,17 +45,24 @@ class Uringd(Server):
     def command(self, directory, root, port, setup):
         config = directory / "config.toml"
         config.write_text(self.text(root, port, setup))
-        return [self.build / "src/uringd", "--config", str(config)]
+        overrides = [word for setting in setup.settings for word in ("--set", setting)]
+        return [self.build / "src/uringd", "--config", str(config), *overrides]
 
     def text(self, root, port, setup):
-        tables = [f'[server]\nlisten = ["127.0.0.1:{port}"]\nworkers = 1\n']
+        tables = [f'[server]\nlisten = ["127.0.0.1:{port}"]\nworkers = {setup.workers}\n']
         if setup.connections:
             tables.append(f"[limits]\nconnections = {setup.connections}\n")
         if setup.cache_size:
             tables.append(f'[cache]\nsize = "{setup.cache_size}"\n')
-        if self.zero_copy and self.knows_zero_copy():
-            tables.append(f'[disk]\nzero_copy = "{self.zero_copy}"\n')
-        return "\n".join([*tables, f'[[site]]\nroot = "{root}"\n'])
+        zero_copy = self.zero_copy or setup.zero_copy
+        if zero_copy and self.knows_zero_copy():
+            tables.append(f'[disk]\nzero_copy = "{zero_copy}"\n')
+        return "\n".join([*tables, f'[[site]]\nroot = "{root}"', *setup.site, ""])
+
+    def own_enters(self, output):
+        """Each worker's account at its end has requests=N ... enters=M."""
+        requests, enters = (sum(map(int, re.findall(rf"\b{name}=(\d+)", output))) for name in ("requests", "enters"))
+        return enters / requests if requests else None
 
     def knows_zero_copy(self):
         """Not every uringd that --build may name has the key."""
@@ -75,98 +92,4 @@ class UringdZero(Uringd):
             raise Missing(f"{self.name}: this uringd has no disk.zero_copy")
 
 
-def nginx_may_keep(descriptors):
-    """Files in its open_file_cache, each of which is a descriptor; some are left for connections."""
-    return max(1000, descriptors - 4000)
-
-
-class Nginx(Server):
-    name = "nginx"
-    sendfile, nopush, file_cache, keep_errors, extra = "on", "on", True, "on", ""
-
-    def check(self):
-        need_program("nginx", "nginx-light or nginx")
-
-    def command(self, directory, root, port, setup):
-        descriptors = descriptors_allowed(setup.descriptors)
-        cached = min(setup.files, nginx_may_keep(descriptors))
-        config = directory / "nginx.conf"
-        config.write_text(filled("nginx.conf", {
-            "DIR": directory, "ROOT": root, "PORT": port, "USER": getpass.getuser(), "SENDFILE": self.sendfile,
-            "NOPUSH": self.nopush, "EXTRA": self.extra, "KEEP_ERRORS": self.keep_errors,
-            "FILE_CACHE": f"max={cached} inactive=3600s" if self.file_cache else "off",
-            "DESCRIPTORS": descriptors,
-            # It closes idle connections when less than a 16th of its slots is free.
-            "CONNECTIONS": setup.connections * 9 // 8 + 16 if setup.connections else NGINX_CONNECTIONS}))
-        return [find("nginx"), "-e", f"{directory}/error.log", "-p", str(directory), "-c", str(config)]
-
-
-class NginxCopy(Nginx):
-    """Without sendfile nginx reads and writes small files; some of its experts prefer that for them."""
-
-    name = "nginx-copy"
-    sendfile, nopush = "off", "off"
-
-
-class NginxNoPush(Nginx):
-    """tcp_nopush stalls pipelined batches for 40 ms: less CPU, few answers. Without it: more CPU, no stalls."""
-
-    name = "nginx-nopush-off"
-    nopush = "off"
-
-
-class NginxAio(Nginx):
-    """Reads (not opens) are left to its 32 threads."""
-
-    name = "nginx-aio-threads"
-    extra = "aio threads;"
-
-
-class NginxChunk(Nginx):
-    """No download keeps the worker for longer than 256 KiB."""
-
-    name = "nginx-chunk"
-    extra = "sendfile_max_chunk 256k;"
-
-
-class NginxNoCache(Nginx):
-    """Without open_file_cache: each request opens, looks, closes. Nothing can be stale."""
-
-    name = "nginx-no-cache"
-    file_cache = False
-
-
-class NginxNoErrors(Nginx):
-    """open_file_cache remembers files, but not what is missing: nginx's default."""
-
-    name = "nginx-errors-off"
-    keep_errors = "off"
-
-
-class Lighttpd(Server):
-    name = "lighttpd"
-
-    def check(self):
-        need_program("lighttpd", "lighttpd")
-
-    def command(self, directory, root, port, setup):
-        config = directory / "lighttpd.conf"
-        config.write_text(filled("lighttpd.conf", {"DIR": directory, "ROOT": root, "PORT": port}))
-        return [find("lighttpd"), "-D", "-f", str(config)]
-
-
-class H2o(Server):
-    name = "h2o"
-
-    def check(self):
-        need_program("h2o", "h2o")
-
-    def command(self, directory, root, port, setup):
-        config = directory / "h2o.conf"
-        config.write_text(filled("h2o.conf", {"DIR": directory, "ROOT": root, "PORT": port, "USER": getpass.getuser()}))
-        return [find("h2o"), "-m", "worker", "-c", str(config)]
-
-
-KINDS = (Floor, Uringd, UringdCopy, UringdZero, Nginx, NginxCopy, NginxNoPush, NginxAio, NginxChunk, NginxNoCache,
-         NginxNoErrors, Lighttpd, H2o)
-SERVERS = {kind.name: kind for kind in KINDS}
+SERVERS = {kind.name: kind for kind in (Floor, FloorEpoll, Uringd, UringdCopy, UringdZero, *packaged.KINDS)}

@@ -21,10 +21,13 @@ def read(path):
         return ""
 
 
+def usable():
+    return sorted(os.sched_getaffinity(0))
+
+
 def cpus():
     """(server CPU, generator CPU): the last and the first that this process may use; equal where there is only one."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[-1], usable[0]
+    return usable()[-1], usable()[0]
 
 
 def family(pid):
@@ -169,11 +172,14 @@ def describe(repository):
         "cpu": models[0] if models else platform.machine(),
         "cpus": os.cpu_count(),
         "usable_cpus": len(os.sched_getaffinity(0)),
+        "memory_mib": status_kib("/proc/meminfo", "MemTotal") >> 10,
         "congestion_control": read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
         "load_average": read("/proc/loadavg").split()[:3],
         "revision": revision,
         "nginx": version("nginx", "-v"),
         "lighttpd": version("lighttpd", "-v"),
         "h2o": version("h2o", "-v"),
+        "apache2": version("apache2", "-v"),
+        "caddy": version("caddy", "version"),
         "wrk": (version("wrk", "-v") or "").split(" [")[0] or None,
     }

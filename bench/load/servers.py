@@ -49,6 +49,15 @@ class Setup:
     files: int = 100_000  # how many nginx's open_file_cache may hold
     connections: int | None = None  # limit on connections; None: each server's own (uringd) or plenty
     descriptors: int | None = None  # RLIMIT_NOFILE, raised where this process may; None: the hard limit as it is
+    workers: int = 1  # threads or processes that serve
+    cpus: tuple | None = None  # where they may run; None: the one CPU that `running` is told
+    zero_copy: str | None = None  # uringd's disk.zero_copy, where the kind of server does not say
+    compress: str | None = None  # gzip, br or zstd: this coding is made by the server
+    precompressed: bool = False  # FILE.gz, FILE.br, FILE.zst lie beside FILE and are to be sent
+    settings: tuple = ()  # uringd: "KEY=VALUE" in place of what the configuration says
+    site: tuple = ()  # uringd: more lines of its [[site]]
+    answer: int | None = None  # floor: bytes of a whole answer, where it is not a 200 with the file
+    limits: tuple = ()  # (a resource.RLIMIT_..., soft and hard limit), each
 
 
 def make_root(directory, size):
@@ -77,15 +86,17 @@ def may_raise_limits():
     return bool(int(held, 16) >> 24 & 1)
 
 
-def on_cpu(cpu, descriptors=None):
-    """A preexec_fn: run on that CPU, with every descriptor allowed, and never outlive the driver."""
+def on_cpu(cpu, descriptors=None, cpus=None, limits=()):
+    """A preexec_fn: run on that CPU (or those), with every descriptor allowed, and never outlive the driver."""
     libc = ctypes.CDLL(None)
     limit = descriptors_allowed(descriptors)
 
     def prepare():
         libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-        os.sched_setaffinity(0, {cpu})
+        os.sched_setaffinity(0, set(cpus or (cpu,)))
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        for which, value in limits:
+            resource.setrlimit(which, (value, value))
 
     return prepare
 
@@ -102,8 +113,15 @@ class Server:
     def check(self):
         """Raises Missing where it cannot run here."""
 
+    def cannot(self, _setup):
+        """What of this setup it cannot do, in words, or None."""
+        return None
+
     def command(self, directory, root, port, setup):
         raise NotImplementedError
+
+    def environment(self, _directory, _setup):
+        return os.environ
 
     def own_enters(self, _output):
         """Enters per request of the server's whole life by its own count, or None."""
@@ -112,6 +130,8 @@ class Server:
     @contextlib.contextmanager
     def running(self, cpu, setup):
         """Yields a Running that has accepted a connection; stops it whatever happens."""
+        if reason := self.cannot(setup):
+            raise Missing(f"{self.name}: {reason}")
         with tempfile.TemporaryDirectory(prefix="uringd-bench-") as directory:
             os.chmod(directory, 0o755)
             root = setup.root or make_root(directory, setup.size)
@@ -120,25 +140,29 @@ class Server:
             with open(f"{directory}/output", "w+", encoding="utf-8", errors="replace") as output:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                            cwd=directory, start_new_session=True,
-                                           preexec_fn=on_cpu(cpu, setup.descriptors))
-                running = Running(self, process, port)
+                                           env=self.environment(directory, setup),
+                                           preexec_fn=on_cpu(cpu, setup.descriptors, setup.cpus, setup.limits))
+                running = Running(self, process, port, setup.cpus)
                 try:
                     wait_for(process, port, self.name, output)
                     yield running
                     if process.poll() is not None:
                         raise Failed(f"{self.name} ended by itself ({process.returncode}): {tail(output)}")
                 finally:
-                    stop(process)
+                    with undisturbed():
+                        stop(process)
                     output.seek(0)
-                    running.enters = self.own_enters(output.read())
+                    running.said = output.read()
+                    running.enters = self.own_enters(running.said)
 
 
 class Running:
-    """A started server: its process, its port, and once it has stopped the enters per request it counted itself."""
+    """A started server: its process, its port, and once it has stopped what it said, and the enters per request it
+    counted itself."""
 
-    def __init__(self, server, process, port):
-        self.server, self.pid, self.port = server, process.pid, port
-        self.enters = None
+    def __init__(self, server, process, port, cpus=None):
+        self.server, self.pid, self.port, self.cpus = server, process.pid, port, cpus
+        self.enters, self.said = None, ""
 
 
 def wait_for(process, port, name, output):
@@ -160,11 +184,23 @@ def tail(output):
 def stop(process):
     if process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own: its children too, which may outlive it
     process.wait()
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """For clean-up: a second Ctrl-C must not leave servers, mounts and loop devices behind."""
+    before = {number: signal.signal(number, signal.SIG_IGN)
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def need_binary(path):
@@ -172,12 +208,12 @@ def need_binary(path):
         raise NotBuilt(f"{path} is not built (./dev bench builds it, or name another build directory with --build)")
 
 
-def need_program(name, package):
+def need_program(name, package, ask="-v"):
     """One that is there may still lack a library, where it was unpacked and not installed."""
     program = find(name)
     if not program:
         raise Missing(f"{name} is missing (Debian package {package})")
-    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=False, timeout=10)
+    done = subprocess.run([program, ask], capture_output=True, text=True, check=False, timeout=10)
     if done.returncode != 0:
         raise Missing(f"{name} does not start here: {done.stderr.strip()[-200:]}")
 

@@ -3,8 +3,9 @@
 `Image`: an ext4 file system that is held in memory behind a file whose every read takes DELAY ms, on a loop device with
 direct I/O, mounted read-only: an ordinary block file system, as slow as a disk. Needs root. The image is built once for
 a run; it is mounted anew for each turn, which leaves nothing of it in any cache.
-`Names`: the same tree straight from FUSE, where each look-up of a name and each open takes DELAY ms, reads nothing.
+`Names`: the same tree straight from FUSE, where each look-up of a file and each open takes DELAY ms, reads nothing.
 """
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -15,7 +16,7 @@ import time
 
 from load import machine, tree
 from load.machine import find
-from load.servers import Failed, Missing, need_binary, on_cpu
+from load.servers import Failed, Missing, need_binary, on_cpu, undisturbed
 
 UNMOUNT_SECONDS = 30  # a ring's teardown goes on for a while after its process has ended
 
@@ -34,10 +35,10 @@ def check(build):
 
 
 class Disk:
-    """A mounted one: `root` to serve, `limit` of delayed operations a second, `count()` of those so far."""
+    """A mounted one: `root` to serve, `count()` of the delayed operations answered so far."""
 
-    def __init__(self, root, mountpoint, limit):
-        self.root, self.limit = pathlib.Path(root), limit
+    def __init__(self, root, mountpoint):
+        self.root = pathlib.Path(root)
         self.counter = pathlib.Path(mountpoint) / "count"
 
     def count(self):
@@ -45,7 +46,11 @@ class Disk:
 
 
 class Slow:
-    """What both have in common: the program, its delay, its place on the generator's core."""
+    """What both have in common: the program, its delay, its place on the generator's core. A cold file needs
+    `per_file` delayed operations; what many files share (directories, inodes) needs `shared` in all; it can do `limit`
+    a second."""
+
+    shared = 0
 
     def __init__(self, build, files, delay_ms, at_once):
         self.program = pathlib.Path(build) / "bench/uringd_slow_image"
@@ -66,17 +71,19 @@ class Slow:
                 time.sleep(0.02)
             yield
         finally:
-            process.terminate()  # it unmounts
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                subprocess.run(["umount", "-l", str(mountpoint)], check=False, capture_output=True)
+            with undisturbed():
+                process.terminate()  # it unmounts
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                    subprocess.run([find("umount"), "-l", str(mountpoint)], check=False, capture_output=True)
 
 
 class Names(Slow):
-    what = "each look-up of a name and each open"
+    name, per_file = "names", 2
+    what = "each look-up of a file and each open"
 
     def __enter__(self):
         return self
@@ -89,10 +96,11 @@ class Names(Slow):
         with tempfile.TemporaryDirectory(prefix="uringd-bench-") as mountpoint:
             os.chmod(mountpoint, 0o755)
             with self.serving("names", mountpoint, self.files, tree.SIZE):
-                yield Disk(mountpoint, mountpoint, self.limit)
+                yield Disk(mountpoint, mountpoint)
 
 
 class Image(Slow):
+    name, per_file = "disk", 1
     what = "each read of the disk"
 
     def __enter__(self):
@@ -115,11 +123,13 @@ class Image(Slow):
             self.build(held / "image", size)
             stack.enter_context(self.serving("image", self.directory / "fuse", held / "image"))
             self.device = stack.enter_context(attached(self.directory / "fuse/image"))
+            self.shared = self.look_at_all()
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
-        self.stack.close()
+        with undisturbed():
+            self.stack.close()
 
     def build(self, image, size):
         with open(image, "wb") as file:
@@ -129,10 +139,21 @@ class Image(Slow):
         with on_mount(self.directory / "root", "-o", "loop,noatime", image):
             tree.make(self.directory / "root", self.files)
 
+    def look_at_all(self):
+        """How many operations it takes to look at each file without reading any."""
+        def look(directory):
+            for number in range(directory, self.files, tree.DIRECTORIES):
+                os.stat(f"{disk.root}{tree.path_of(number)}")
+
+        with self.mounted() as disk, concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
+            before = disk.count()
+            list(pool.map(look, range(tree.DIRECTORIES)))
+            return disk.count() - before
+
     @contextlib.contextmanager
     def mounted(self):
         with on_mount(self.directory / "root", "-t", "ext4", "-o", "ro,noatime", self.device):
-            yield Disk(self.directory / "root", self.directory / "fuse", self.limit)
+            yield Disk(self.directory / "root", self.directory / "fuse")
 
 
 @contextlib.contextmanager
@@ -141,8 +162,9 @@ def attached(image):
     try:
         yield device
     finally:
-        subprocess.run([find("losetup"), "-d", device], check=False, capture_output=True)
-        wait_until(lambda: not os.path.exists(f"/sys/block/{pathlib.Path(device).name}/loop/backing_file"))
+        with undisturbed():
+            subprocess.run([find("losetup"), "-d", device], check=False, capture_output=True)
+            wait_until(lambda: not os.path.exists(f"/sys/block/{pathlib.Path(device).name}/loop/backing_file"))
 
 
 @contextlib.contextmanager
@@ -152,9 +174,10 @@ def on_mount(mountpoint, *how):
         yield
     finally:
         unmount = [find("umount"), str(mountpoint)]
-        if not wait_until(lambda: subprocess.run(unmount, check=False, capture_output=True).returncode == 0):
-            print(f"  {mountpoint} stayed busy for {UNMOUNT_SECONDS} s; unmounted lazily")
-            subprocess.run([*unmount, "-l"], check=False, capture_output=True)
+        with undisturbed():
+            if not wait_until(lambda: subprocess.run(unmount, check=False, capture_output=True).returncode == 0):
+                print(f"  {mountpoint} stayed busy for {UNMOUNT_SECONDS} s; unmounted lazily")
+                subprocess.run([*unmount, "-l"], check=False, capture_output=True)
 
 
 def wait_until(happened):

@@ -1,11 +1,11 @@
 // uringd_slow_image MODE MOUNTPOINT DELAY_MS AT_ONCE ...: a file system that takes its time, for the cold benchmark.
 //   image MOUNTPOINT DELAY_MS AT_ONCE IMAGE          one file, `image`: the bytes of IMAGE. Each read takes the delay.
 //   names MOUNTPOINT DELAY_MS AT_ONCE FILES SIZE     file.txt (1 KiB) and the tree of bench/load/tree.py, made of text.
-//                                                    Each look-up of a name and each open takes the delay; reads do
-//                                                    not.
+//                                                    Each look-up of a file of the tree and each open takes the
+//                                                    delay; reads do not.
 // AT_ONCE operations are worked on at the same time, like the heads of AT_ONCE disks: one that waits for each answer
 // gets 1/DELAY of them a second, one that keeps the queue full AT_ONCE/DELAY. Both modes also have `count`: the number
-// of delayed operations so far.
+// of delayed operations that were answered so far.
 //
 // Two threads: main() reads the kernel's requests and answers what is not delayed; the second answers the delayed ones
 // when they are due. A request is in the queue exactly once, and its answer is sent by the second thread alone. Mounted
@@ -65,7 +65,6 @@ class Disk {
     auto& head = *std::ranges::min_element(free_at_);
     head = std::max(head, Clock::now()) + delay_;
     queue_.push_back({head, std::move(answer)});  // the delay is the same for all, so these are in order
-    count_.fetch_add(1, std::memory_order_relaxed);
     changed_.notify_one();
   }
 
@@ -89,6 +88,7 @@ class Disk {
         Due due = std::move(queue_.front());
         queue_.pop_front();
         hold.unlock();
+        count_.fetch_add(1, std::memory_order_relaxed);
         due.answer();
         hold.lock();
       }
@@ -166,7 +166,8 @@ void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
   entry.attr_timeout = entry.entry_timeout = name_seconds;
   if (entry.ino != 0) attributes_of(all, entry.ino, entry.attr);
   auto answer = [request, entry] { fuse_reply_entry(request, &entry); };
-  if (all.names && entry.ino != count_inode) return all.disk->answer_later(answer);
+  // In one directory the kernel looks up one name at a time (see begin), and all must first find their directory.
+  if (parent != FUSE_ROOT_ID) return all.disk->answer_later(answer);
   answer();
 }
 
@@ -221,7 +222,8 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, size_t size, off_t off
 void begin(void*, fuse_conn_info* connection) {
   connection->max_background = max_background;
   connection->congestion_threshold = max_background;
-  // Without it the kernel looks names up one by one in each directory.
+  // Without it the kernel looks names up one by one in each directory. Debian 12's libfuse (3.14) does not pass it on:
+  // https://github.com/libfuse/libfuse/pull/861
   connection->want |= connection->capable & FUSE_CAP_PARALLEL_DIROPS;
 }
 

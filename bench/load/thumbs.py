@@ -1,70 +1,50 @@
-"""thumbs: small files out of the page cache, many more than uringd's own cache may hold: the price of a miss."""
-import pathlib
-import tempfile
+"""thumbs: random small files of a tree that is in the page cache.
 
-from load import client, machine, report, scenarios, tree
-from load.kinds import nginx_may_keep
+uringd takes part twice: with its cache as it is by default, which holds the whole tree where memory allows, and as
+uringd-small, whose cache holds a fortieth: what a miss costs. Each file was asked for once before the load, so that
+servers that keep descriptors have them.
+"""
+import dataclasses
+
+from load import client, machine, tree
+from load.packaged import nginx_may_keep
 from load.servers import Setup, descriptors_allowed
+from load.work import Work
 
-ABOUT = "random files of a tree in the page cache, which uringd's cache is too small to hold"
-SERVERS = ("uringd", "nginx", "nginx-no-cache", "lighttpd", "h2o")
-PROGRAMS = ()
-REACH = {"nginx": 0.8}
-CACHE_KIB = 16 << 10  # for 100,000 files; as small a part of fewer
 SPARE = 5_000  # descriptors beside one for each file
+SMALL_PART = 40  # of the tree's bytes, in uringd-small's cache
 
 
-def run(servers, options):
-    effort = options.effort(rounds=5, seconds=3)
-    files, kept = files_of(options)
-    cache_size = f"{max(1024, CACHE_KIB * files // tree.FILES)}KiB"
-    connections = (options.connections or (64,))[0]
-    with tempfile.TemporaryDirectory(prefix="uringd-bench-") as directory:
-        pathlib.Path(directory).chmod(0o755)
-        tree.make(directory, files)  # and with that all of it is in the page cache
-        setup = Setup(root=pathlib.Path(directory), cache_size=cache_size, files=kept,
-                      descriptors=files + SPARE)
-        rounds = scenarios.take_turns(
-            "thumbs", servers, effort.rounds,
-            lambda server, number: turn(server, setup, files, connections, effort, number))
-    summary = report.summarise(rounds, {})
-    compared = report.ratios(rounds, REACH)
-    print(f"\nthumbs: {ABOUT}; {files} files of {tree.SIZE} bytes, uringd's cache {cache_size}, "
-          f"{connections} connections, {effort.rounds} rounds of {effort.seconds} s")
-    print(report.table(summary))
-    print("\n".join(filter(None, [report.ratio_lines(compared), *report.warnings(summary)])), flush=True)
-    return [{"scenario": "thumbs", "files": files, "connections": connections, "seconds": effort.seconds,
-             "summary": summary, "ratios": compared, "rounds": rounds}]
+class Thumbs(Work):
+    def prepare(self):
+        self.files = int(self.case.form.split()[0].replace(",", ""))
+        tree.make(self.root, self.files)  # and with that all of it is in the page cache
+        self.questions = self.root / "questions"
+        self.questions.write_text("".join(f"{tree.path_of(number)}\n" for number in range(self.files)))
+        kept = nginx_may_keep(descriptors_allowed(self.files + SPARE))
+        if kept < self.files:
+            self.notes.append(f"the limit on open files lets nginx keep {kept} of {self.files} files open")
+        self.setup = Setup(root=self.root, files=min(kept, self.files), descriptors=self.files + SPARE)
+        size = max(1 << 20, self.files * tree.SIZE // SMALL_PART)
+        self.small = dataclasses.replace(self.setup, cache_size=f"{size >> 10}KiB")
 
+    def contenders(self, servers):
+        result = []
+        for server in servers:
+            result += [server] + ([self.form_of("uringd", "uringd-small")] if server.name == "uringd" else [])
+        return result
 
-def files_of(options):
-    """How many files to ask for, and how many of them nginx may keep open. Unless told, no more than that: an
-    open_file_cache that is too small would not be how its experts set it up."""
-    wanted = options.files or (tree.QUICK_FILES if options.quick else tree.FILES)
-    kept = nginx_may_keep(descriptors_allowed(wanted + SPARE))
-    if kept < wanted:
-        print(f"thumbs: the limit on open files lets nginx keep {kept} files: "
-              + ("its open_file_cache holds only these" if options.files else "the tree has only as many"))
-    return (wanted if options.files else min(wanted, kept)), kept
+    def setup_of(self, server):
+        return self.small if server.name == "uringd-small" else self.setup
 
-
-def turn(server, setup, files, connections, effort, number):
-    server_cpu, generator_cpu = machine.cpus()
-
-    def load(running, *script):
-        return client.wrk(running, generator_cpu, connections, effort.seconds, script=("walk.lua", *script))
-
-    def check(running):
-        for path, text in tree.samples(files):
+    def ask(self, running, number=0):
+        for path, text in tree.samples(self.files):
             client.verify(running, text, path=path)
+        return client.Ask(paths=self.questions)
 
-    with server.running(server_cpu, setup) as running:
-        check(running)
-        asked = 0
-        while asked < files:  # every file once, so that nginx has it open
-            seen = load(running, "walk", files, 1, asked)
-            asked += max(seen.requests, 1)
-        measured = scenarios.measure(
-            running, server_cpu, lambda: scenarios.loaded(load(running, "random", files, number + 1, 0)))
-        check(running)
-    return measured
+    def warm_up(self, running, ask, seconds):
+        walk = dataclasses.replace(ask, order="walk")
+        with client.load_beside(self.build, running, machine.cpus()[1], self.connections, 60, walk,
+                                more=("--once",)) as finish:
+            finish().none_wrong(running)
+        super().warm_up(running, ask, seconds)

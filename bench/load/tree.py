@@ -1,7 +1,7 @@
 """The tree of small files that cold and thumbs ask for: file N is /NN/NNNNNN.txt, NN being its last two digits.
 
-A file's text says which file it is, so that an answer with another one's bytes is found out. walk.lua and
-slow_image.cpp know the same names and texts.
+A file's text says which file it is, so that an answer with another one's bytes is found out. slow_image.cpp knows
+the same names and texts.
 """
 import pathlib
 

@@ -1,4 +1,4 @@
-// The hash table (chained through the entries, never resized) and the five queues of one worker's cache. Content goes
+// The hash table (chained through the entries) and the five queues of one worker's cache. Content goes
 //
 //        new ──► probation ──used──► main ──► out              used in main: round again
 //                    │                 ▲
@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "uringd/base/check.hpp"
 
@@ -30,16 +31,23 @@ size_t buckets_for(size_t capacity_bytes, size_t entry_bytes) {
 
 Cache::Cache(const CacheOptions& options)
     : capacity_bytes_(options.capacity_bytes),
-      bucket_mask_(buckets_for(capacity_bytes_, options.entry_bytes) - 1),
+      file_limit_(options.file_limit),
+      entry_bytes_(options.entry_bytes),
+      bucket_mask_(buckets_for(capacity_bytes_, entry_bytes_) - 1),
+      split_mask_(bucket_mask_),
       buckets_(std::make_unique<Entry*[]>(bucket_mask_ + 1)),
       ghosts_(capacity_bytes_ / 4096, capacity_bytes_ / 2) {
+  set_bounds();
+}
+
+void Cache::set_bounds() {
   constexpr size_t least_verdicts = size_t{64} << 10;
   constexpr size_t most_verdicts = size_t{4} << 20;
   constexpr size_t bytes_per_file = 2048;
   queues_[verdicts].bound_bytes =
       std::min(std::clamp(capacity_bytes_ / 32, least_verdicts, most_verdicts), capacity_bytes_ / 8);
-  queues_[files].bound_bytes = std::min(capacity_bytes_ / 16, options.file_limit * bytes_per_file);
-  queues_[files].bound_count = options.file_limit;
+  queues_[files].bound_bytes = std::min(capacity_bytes_ / 16, file_limit_ * bytes_per_file);
+  queues_[files].bound_count = file_limit_;
   queues_[names].bound_bytes = capacity_bytes_ / 32;
   // Together: probation may take what main leaves, and is held to its share only when there is no more room.
   size_t content_bytes = capacity_bytes_;
@@ -88,6 +96,7 @@ void Cache::insert(const EntryRef& entry, uint64_t now_ms) {
   const Segment segment = segment_for(*entry);
   const Queue& queue = queues_[segment == probation ? main : segment];
   if (entry->charge() > queue.bound_bytes || queue.bound_count == 0) return;
+  if (over(segment)) return;  // evicting until it fits might take milliseconds
   while (!fits(segment, entry->charge())) evict_one(segment);
   entry->used_at_ms_ = now_ms;
   link(*entry, segment);
@@ -97,13 +106,14 @@ void Cache::attach(Entry& base, const EntryRef& copy) {
   CHECK(base.kind_ == Kind::content && base.facts_.coding == http::Coding::identity);
   CHECK(copy->kind_ == Kind::content && copy->head_bytes_ > 0);
   CHECK(!copy->in_cache_ && !copy->attached_);
+  const bool was_over = over(main);
   const size_t before_bytes = base.charge();
   base.set_copy(copy);
   if (!base.in_cache_) return;
   Queue& queue = queues_[base.segment_];
   queue.bytes = queue.bytes - before_bytes + base.charge();
   bytes_ = bytes_ - before_bytes + base.charge();
-  while (!fits(main, 0)) evict_one(main);
+  while (!was_over && over(main)) evict_one(main);
 }
 
 void Cache::drop(Entry& entry, Gone why) {
@@ -130,7 +140,7 @@ void Cache::drop(Entry& entry, Gone why) {
 
 void Cache::sweep(uint64_t now_ms, uint64_t idle_ms, size_t buckets) {
   for (size_t turn = std::min(buckets, bucket_count()); turn > 0; --turn) {
-    Entry* entry = buckets_[sweep_at_];
+    Entry* entry = in_use(sweep_at_) ? buckets_[sweep_at_] : nullptr;
     while (entry) {
       Entry* next = entry->next_in_bucket_;
       if (now_ms > entry->used_at_ms_ + idle_ms) drop(*entry, Gone::idle);
@@ -139,6 +149,68 @@ void Cache::sweep(uint64_t now_ms, uint64_t idle_ms, size_t buckets) {
     sweep_at_ = (sweep_at_ + 1) & bucket_mask_;
   }
 }
+
+size_t Cache::drop_sites(const std::function<bool(uint32_t)>& leaves, size_t first, size_t buckets) {
+  const size_t end = std::min(first + buckets, bucket_count());
+  for (size_t bucket = first; bucket < end; ++bucket) {
+    Entry* entry = in_use(bucket) ? buckets_[bucket] : nullptr;
+    while (entry) {
+      Entry* next = entry->next_in_bucket_;
+      if (leaves(entry->site_)) drop(*entry, Gone::closing);
+      entry = next;
+    }
+  }
+  return end;
+}
+
+// --- another capacity ---
+
+// A smaller one keeps the table: it is in use, and may be wanted again.
+void Cache::set_capacity(size_t bytes) {
+  capacity_bytes_ = bytes;
+  set_bounds();
+  ghosts_.resize(capacity_bytes_ / 4096, capacity_bytes_ / 2);
+  if (buckets_for(capacity_bytes_, entry_bytes_) > bucket_count()) grow_table();
+}
+
+bool Cache::behind() const {
+  return split_mask_ != bucket_mask_ || over(main) || over(verdicts) || over(files) || over(names);
+}
+
+void Cache::catch_up(size_t steps) {
+  split(steps);
+  for (const Segment segment : {main, verdicts, files, names}) {
+    for (; steps > 0 && over(segment); --steps) evict_one(segment);
+  }
+}
+
+void Cache::grow_table() {
+  split(bucket_count());  // of the last time that it grew
+  const size_t count = buckets_for(capacity_bytes_, entry_bytes_);
+  auto larger = std::make_unique_for_overwrite<Entry*[]>(count);  // 8 MiB of zeros take milliseconds
+  std::copy_n(buckets_.get(), bucket_count(), larger.get());
+  buckets_ = std::move(larger);
+  split_mask_ = bucket_mask_;
+  split_at_ = 0;
+  bucket_mask_ = count - 1;
+}
+
+void Cache::split(size_t buckets) {
+  for (; buckets > 0 && split_mask_ != bucket_mask_; --buckets) {
+    Entry* entry = buckets_[split_at_];
+    for (size_t bucket = split_at_; bucket < bucket_count(); bucket += split_mask_ + 1) buckets_[bucket] = nullptr;
+    while (entry) {
+      Entry*& bucket = buckets_[entry->hash_ & bucket_mask_];
+      Entry* next = std::exchange(entry->next_in_bucket_, bucket);
+      bucket = std::exchange(entry, next);
+    }
+    if (split_at_++ < split_mask_) continue;
+    split_mask_ = bucket_mask_;
+    split_at_ = 0;
+  }
+}
+
+// --- queues ---
 
 size_t Cache::bytes(Kind kind) const {
   switch (kind) {
@@ -184,6 +256,13 @@ bool Cache::fits(Segment segment, size_t more_bytes) const {
   if (segment == probation || segment == main) return bytes(Kind::content) + more_bytes <= queues_[main].bound_bytes;
   const Queue& queue = queues_[segment];
   return queue.bytes + more_bytes <= queue.bound_bytes && queue.count < queue.bound_count;
+}
+
+// Its bound was lowered. Else every queue is within its own at any time.
+bool Cache::over(Segment segment) const {
+  if (segment == probation || segment == main) return bytes(Kind::content) > queues_[main].bound_bytes;
+  const Queue& queue = queues_[segment];
+  return queue.bytes > queue.bound_bytes;
 }
 
 void Cache::link(Entry& entry, Segment segment) {

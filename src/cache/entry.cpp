@@ -9,12 +9,29 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "etag_avx2.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/cache/etag.hpp"
 #include "uringd/http/date.hpp"
 #include "uringd/http/reply_head.hpp"
 
 namespace uringd::cache {
+namespace {
+
+XXH128_canonical_t digest_of(std::span<const char> bytes) {
+  XXH128_canonical_t digest;
+#ifdef URINGD_HASH_AVX2
+  constexpr size_t worth_it_bytes = 256;  // what is shorter is hashed without vectors
+  if (bytes.size() > worth_it_bytes && __builtin_cpu_supports("avx2")) {
+    hash_avx2(bytes.data(), bytes.size(), digest.digest);
+    return digest;
+  }
+#endif
+  XXH128_canonicalFromHash(&digest, XXH3_128bits(bytes.data(), bytes.size()));
+  return digest;
+}
+
+}  // namespace
 
 Key make_key(uint32_t site, std::string_view path, uint64_t seed) {
   return {site, path, XXH3_64bits_withSeed(path.data(), path.size(), seed + site)};
@@ -22,11 +39,10 @@ Key make_key(uint32_t site, std::string_view path, uint64_t seed) {
 
 void write_etag(std::span<const char> bytes, std::span<char, etag_bytes> out) {
   static constexpr char digits[] = "0123456789abcdef";
-  XXH128_canonical_t hash;
-  XXH128_canonicalFromHash(&hash, XXH3_128bits(bytes.data(), bytes.size()));
+  const XXH128_canonical_t digest = digest_of(bytes);
   char* place = out.data();
   *place++ = '"';
-  for (unsigned char byte : hash.digest) {
+  for (unsigned char byte : digest.digest) {
     *place++ = digits[byte >> 4];
     *place++ = digits[byte & 15];
   }
@@ -107,6 +123,10 @@ bool Entry::seal(const EntryFacts& facts, std::string_view lines, int64_t now_s)
   char text[head_room_bytes];
   const size_t size = http::compose_head(head, text);
   if (size == 0) return false;
+  constexpr std::string_view name = "Last-Modified: ";
+  if (facts.has_modified) {
+    modified_at_ = static_cast<uint16_t>(std::string_view(text, size).find(name) + name.size());
+  }
   lines_bytes_ = static_cast<uint32_t>(lines.size());
   char* lines_place = body_ - 2 - lines.size();
   if (!lines.empty()) std::memmove(lines_place, lines.data(), lines.size());

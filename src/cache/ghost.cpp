@@ -7,9 +7,16 @@
 namespace uringd::cache {
 
 Ghosts::Ghosts(size_t count, size_t window_bytes)
-    : mask_(std::bit_ceil(std::max<size_t>(count / std::tuple_size_v<Set>, 1)) - 1),
-      window_(window_bytes / 256),
-      sets_(std::make_unique<Set[]>(mask_ + 1)) {}
+    : mask_(mask_for(count)), window_(window_bytes / 256), sets_(std::make_unique<Set[]>(mask_ + 1)) {}
+
+size_t Ghosts::mask_for(size_t count) { return std::bit_ceil(std::max<size_t>(count / std::tuple_size_v<Set>, 1)) - 1; }
+
+void Ghosts::resize(size_t count, size_t window_bytes) {
+  window_ = window_bytes / 256;
+  if (mask_for(count) <= mask_) return;
+  mask_ = mask_for(count);
+  sets_ = std::make_unique<Set[]>(mask_ + 1);
+}
 
 void Ghosts::add(uint64_t hash, size_t bytes) {
   left_bytes_ += bytes;

@@ -1,10 +1,12 @@
-// One listen address: a unix path, or host and port cut at the last colon, the host handed to inet_pton(3).
+// One listen address: a unix path, a passed socket's name, or host and port cut at the last colon, the host handed to
+// inet_pton(3).
 #include "uringd/config/listen.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -17,7 +19,10 @@ namespace uringd::config {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
-constexpr const char* forms = R"("127.0.0.1:8080", "[::1]:8080", ":8080" or "unix:/run/uringd.sock")";
+constexpr std::string_view passed_prefix = "fd:";
+// systemd.socket(5), FileDescriptorName=.
+constexpr std::size_t most_name_bytes = 255;
+constexpr const char* forms = R"("127.0.0.1:8080", "[::1]:8080", ":8080", "unix:/run/uringd.sock" or "fd:NAME")";
 
 template <typename Address>
 void store(ListenAddress& listen, const Address& address) {
@@ -43,6 +48,20 @@ Result<ListenAddress> parse_unix(std::string_view path, std::string_view base_di
   // The kernel wants the length up to and with the NUL, not the whole array.
   listen.address_size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + resolved.size() + 1);
   listen.text = std::string(unix_prefix) + resolved;
+  return listen;
+}
+
+/// systemd.socket(5): a name has ASCII bytes, none of them a control character or a colon.
+Result<ListenAddress> parse_passed(std::string_view name) {
+  const bool fits = !name.empty() && name.size() <= most_name_bytes &&
+                    std::ranges::all_of(name, [](char byte) { return byte > 0x20 && byte < 0x7f && byte != ':'; });
+  if (!fits) {
+    return failure(
+        "expected fd: and a name as FileDescriptorName= of a systemd socket unit has it, such as \"fd:http\"");
+  }
+  ListenAddress listen;
+  listen.kind = ListenAddress::Kind::passed;
+  listen.text = std::string(passed_prefix) + std::string(name);
   return listen;
 }
 
@@ -94,6 +113,9 @@ Result<ListenAddress> parse_listen_address(std::string_view text, std::string_vi
   if (text.starts_with(unix_prefix)) {
     listen = parse_unix(text.substr(unix_prefix.size()), base_directory);
     if (!listen) return listen;
+  } else if (text.starts_with(passed_prefix)) {
+    listen = parse_passed(text.substr(passed_prefix.size()));
+    if (!listen) return listen;
   } else {
     if (all_digits(text)) return failure("a port alone; expected \":" + std::string(text) + "\" for all addresses");
     const std::size_t colon = text.rfind(':');
@@ -110,6 +132,14 @@ Result<ListenAddress> parse_listen_address(std::string_view text, std::string_vi
   }
   listen->backlog = default_backlog;
   return listen;
+}
+
+bool is_local(const ListenAddress& address) {
+  if (address.kind == ListenAddress::Kind::unix_path) return true;
+  if (address.kind == ListenAddress::Kind::passed) return false;
+  const IpAddress ip = IpAddress::from(address.address, address.address_size);
+  // 127.0.0.0/8, as bytes 12 to 15 of the mapped form.
+  return ip.is_v4() ? ip.bytes()[12] == IN_LOOPBACKNET : ip == IpAddress::parse("::1");
 }
 
 }  // namespace uringd::config

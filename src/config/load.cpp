@@ -4,17 +4,15 @@
 // they would blame what is only missing.
 #include "uringd/config/load.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
 
+#include "check_together.hpp"
 #include "merge.hpp"
 #include "source_file.hpp"
 #include "uringd/base/check.hpp"
-#include "uringd/config/quantity.hpp"
 
 namespace uringd::config {
 namespace {
@@ -49,7 +47,7 @@ class Loader {
     ensure_site();
     for (const auto& [key, value] : sources_.sets) apply_set(key, value);
     apply_listen();
-    if (whole_) check();
+    if (whole_) check_together(sources_, merge_, problems_, warnings_);
     if (!problems_.empty()) return std::unexpected(problems_.list());
     Loaded loaded{std::make_shared<const Config>(std::move(merge_.config())), warnings_.list(), {}};
     for (const auto& [path, place] : merge_.origins()) loaded.origins[path] = place.where;
@@ -160,111 +158,6 @@ class Loader {
     const Key* key = find_key("server.listen");
     CHECK(key != nullptr);
     merge_.set(*key, {"listen", {}, {std::move(addresses), {}, false}}, source);
-  }
-
-  void check() {
-    check_hosts();
-    check_cache();
-    for (std::size_t index = 0; index < merge_.config().sites.size(); ++index) {
-      check_fields(index);
-      if (!check_root(index)) continue;
-      check_error_pages(index);
-      check_fallback(index);
-    }
-  }
-
-  [[nodiscard]] Place place_of(std::size_t site_index, const char* key) const {
-    const Place* origin = merge_.origin("site." + std::to_string(site_index) + "." + key);
-    return origin ? *origin : merge_.site_place(site_index);
-  }
-
-  [[nodiscard]] bool refused(std::size_t site_index, const char* key) const {
-    return merge_.refused("site." + std::to_string(site_index) + "." + key);
-  }
-
-  void check_hosts() {
-    std::map<std::string, Place> seen;
-    const std::vector<Site>& sites = merge_.config().sites;
-    for (std::size_t index = 0; index < sites.size(); ++index) {
-      if (refused(index, "hosts")) continue;
-      const Place place = place_of(index, "hosts");
-      for (const std::string& host : sites[index].hosts) {
-        const auto [earlier, fresh] = seen.try_emplace(host, place);
-        if (fresh) continue;
-        const bool is_default = !merge_.origin("site." + std::to_string(index) + ".hosts");
-        problems_.add(place, "site.hosts: " + describe(host) + (is_default ? " (the default)" : "") +
-                                 " is taken by the site at " + earlier->second.where + "; expected each host once");
-      }
-    }
-  }
-
-  void check_cache() {
-    const Config::Cache& cache = merge_.config().cache;
-    if (!cache.size_bytes || *cache.size_bytes >= cache.max_file_size_bytes) return;
-    const Place* origin = merge_.origin("cache.max_file_size");
-    if (!origin) origin = merge_.origin("cache.size");
-    CHECK(origin != nullptr);
-    problems_.add(*origin, "cache.max_file_size: found " + in_quotes(format_size(cache.max_file_size_bytes)) +
-                               "; expected at most cache.size, " + in_quotes(format_size(*cache.size_bytes)));
-  }
-
-  bool check_root(std::size_t index) {
-    const Site& site = merge_.config().sites[index];
-    if (refused(index, "root")) return false;
-    struct stat status{};
-    const bool there = ::stat(site.root.c_str(), &status) == 0;
-    if (there && S_ISDIR(status.st_mode)) return true;
-    const std::string reason = there ? "is no directory" : errno_text(errno);
-    if (sources_.directory && site.root == *sources_.directory) {
-      problems_.add(merge_.site_place(index), reason + "; expected a directory to serve" +
-                                                  (there ? ", or a configuration: --config " + site.root : ""));
-      return false;
-    }
-    const Place place = place_of(index, "root");
-    problems_.add(place, (place.where == "--set site.root" ? "found " : "site.root: found ") + describe(site.root) +
-                             ": " + reason + "; expected a directory");
-    return false;
-  }
-
-  void check_error_pages(std::size_t index) {
-    const Site& site = merge_.config().sites[index];
-    for (const auto& [status, page] : site.error_pages) {
-      struct stat file{};
-      if (::stat((site.root + page).c_str(), &file) == 0 && S_ISREG(file.st_mode)) continue;
-      warnings_.add(place_of(index, "error_pages"), "site.error_pages: " + status + " = " + describe(page) +
-                                                        ": no such file below root; the built-in page is used");
-    }
-  }
-
-  void check_fallback(std::size_t index) {
-    const Site& site = merge_.config().sites[index];
-    struct stat file{};
-    if (site.fallback.empty() || (::stat((site.root + site.fallback).c_str(), &file) == 0 && S_ISREG(file.st_mode))) {
-      return;
-    }
-    warnings_.add(place_of(index, "fallback"),
-                  "site.fallback: " + describe(site.fallback) + ": no such file below root; 404 until it is there");
-  }
-
-  /// One answer has one Cache-Control by default and may match all rules: their sum bounds what is written.
-  void check_fields(std::size_t index) {
-    if (refused(index, "headers") || refused(index, "cache_control")) return;
-    const Site& site = merge_.config().sites[index];
-    const auto line_size = [](std::string_view name, std::string_view value) {
-      return name.size() + value.size() + std::string_view(": \r\n").size();
-    };
-    std::size_t longest = 0;
-    for (const auto& field : site.cache_control) longest = std::max(longest, line_size("Cache-Control", field.second));
-    std::size_t bytes = default_field_line.size() + longest;
-    for (const HeaderRule& rule : site.headers) {
-      for (const auto& [name, value] : rule.set) bytes += line_size(name, value);
-    }
-    if (bytes <= site_fields_most_bytes) return;
-    const char* key = site.headers.empty() ? "cache_control" : "headers";
-    problems_.add(place_of(index, key),
-                  std::string("site.") + key + ": found " + std::to_string(bytes) +
-                      " bytes of fields, all rules and cache_control together; expected at most " +
-                      std::to_string(site_fields_most_bytes));
   }
 
   const Sources& sources_;

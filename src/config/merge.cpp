@@ -3,12 +3,16 @@
 
 #include <algorithm>
 
+#include "read_rewrites.hpp"
 #include "source_file.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/config/nearest.hpp"
 
 namespace uringd::config {
 namespace {
+
+// All are kept in memory, and each has a watch.
+constexpr std::size_t most_maps = 1000;
 
 bool is_section(std::string_view name) {
   return std::ranges::any_of(schema(), [&](const Key& key) { return !name.empty() && key.section() == name; });
@@ -22,17 +26,12 @@ std::string shown_key(std::string_view key) {
   return is_bare_key(key) && key.size() <= 60 ? std::string(key) : describe(key);
 }
 
-/// "server.workers", "site.0.root".
-std::string origin_path(const Key& key, std::size_t site_index) {
-  if (!key.in_site()) return std::string(key.path);
-  return "site." + std::to_string(site_index) + "." + std::string(key.name());
-}
-
-void read_default(const Key& key, Config& config, Site& site) {
+void read_default(const Key& key, Config& config, Site& site, Map& map) {
+  if (key.default_text.empty()) return;
   const auto table = parse_document("value = " + std::string(key.default_text));
   CHECK(table.has_value());
   std::vector<Finding> findings;
-  read_value(key.form, table->front().value, key.slot(config, site), {}, findings);
+  read_value(key.form, table->front().value, key.slot(config, site, map), {}, findings);
   CHECK(findings.empty());
 }
 
@@ -42,7 +41,7 @@ std::vector<std::string_view> names_in(std::string_view section) {
   if (section.empty()) names.push_back("include");
   for (const Key& key : schema()) {
     if (key.section() == section) names.push_back(key.name());
-    if (section.empty() && !key.section().empty()) names.push_back(key.section());
+    if (section.empty() && !key.section().empty()) names.push_back(key.section().substr(0, key.section().find('.')));
   }
   return names;
 }
@@ -52,6 +51,38 @@ std::string suggestion(std::string_view section, std::string_view name) {
   const auto elsewhere = std::ranges::find(schema(), name, &Key::name);
   if (elsewhere != schema().end()) return std::string(elsewhere->path);
   return std::string(nearest(name, names_in(section)));
+}
+
+void note_places(HeaderRule& rule, const Value& block, const Source& source) {
+  rule.where = place_in(source, block.at).where;
+}
+
+void note_places(Rewrite& rule, const Value& block, const Source& source) {
+  const auto where_is = [&](std::string_view key) {
+    const Table& table = *block.as<Table>();
+    const auto entry = std::ranges::find(table, key, &Entry::key);
+    return place_in(source, entry == table.end() ? block.at : entry->value.at).where;
+  };
+  rule.where = place_in(source, block.at).where;
+  rule.match_where = where_is("match");
+  rule.to_where = where_is("to");
+  rule.when_where = where_is("when");
+}
+
+/// Where each of the rules that came out of `blocks` was written.
+void note_places(const Slot& slot, const Array& blocks, const Source& source) {
+  std::visit(
+      [&](auto* rules) {
+        if constexpr (requires { note_places(rules->front(), blocks.front(), source); }) {
+          CHECK(rules->size() == blocks.size());
+          for (std::size_t index = 0; index < blocks.size(); ++index) {
+            note_places((*rules)[index], blocks[index], source);
+          }
+        } else {
+          CHECK(!"blocks are header rules or rewrites");
+        }
+      },
+      slot);
 }
 
 }  // namespace
@@ -82,7 +113,7 @@ void expand_strings(Value& value, const Lookup& lookup, std::vector<Finding>& fi
 }
 
 Merge::Merge(const Lookup& lookup, Problems& problems) : lookup_(lookup), problems_(problems) {
-  for (const Key& key : schema()) read_default(key, config_, default_site_);
+  for (const Key& key : schema()) read_default(key, config_, default_site_, default_map_);
 }
 
 void Merge::apply(const Table& table, const Source& source) {
@@ -91,6 +122,8 @@ void Merge::apply(const Table& table, const Source& source) {
       set(*key, entry, source);
     } else if (entry.key == "site") {
       apply_sites(entry, source);
+    } else if (entry.key == "maps") {
+      apply_maps(entry, source);
     } else if (is_section(entry.key)) {
       apply_section(entry.key, entry, source);
     } else {
@@ -153,6 +186,60 @@ void Merge::apply_site(const Table& table, const Source& source, std::size_t ind
   }
 }
 
+void Merge::apply_maps(const Entry& entry, const Source& source) {
+  const auto* table = entry.value.as<Table>();
+  if (!table) {
+    return problems_.add(place_in(source, entry.at), key_prefix("maps", source) + "found " + describe(entry.value) +
+                                                         "; expected a table per map: [" + std::string(map_section) +
+                                                         "]");
+  }
+  for (const Entry& map : *table) {
+    const auto index = take_map(map, source);
+    if (index) apply_map(*map.value.as<Table>(), source, *index);
+  }
+}
+
+/// The map that `entry` speaks of, made where it is not there yet; or nothing and a problem. Names are what `${name:…}`
+/// can hold. Flags may change a map of a file, a file none of another.
+std::optional<std::size_t> Merge::take_map(const Entry& entry, const Source& source) {
+  const std::string shown = "maps." + shown_key(entry.key);
+  const Place place = place_in(source, entry.at);
+  const auto refuse = [&](const std::string& message) {
+    problems_.add(place, key_prefix(shown, source) + message);
+    return std::nullopt;
+  };
+  if (!entry.value.as<Table>()) {
+    return refuse("found " + describe(entry.value) + "; expected a table: [" + std::string(map_section) + "]");
+  }
+  if (!is_bare_key(entry.key)) return refuse(R"(unfit as a name; expected letters, digits, "_" and "-")");
+  const auto earlier = map_places_.find(entry.key);
+  if (earlier != map_places_.end() && !source.is_flag && earlier->second.source != source.number) {
+    return refuse("already set at " + earlier->second.where + "; expected once");
+  }
+  const auto at = std::ranges::lower_bound(config_.maps, entry.key, {}, &Map::name);
+  const std::size_t index = static_cast<std::size_t>(at - config_.maps.begin());
+  if (earlier != map_places_.end()) return index;
+  if (config_.maps.size() == most_maps) {
+    return refuse("one map too many; expected at most " + std::to_string(most_maps));
+  }
+  Map map = default_map_;
+  map.name = entry.key;
+  map.where = place.where;
+  config_.maps.insert(at, std::move(map));
+  map_places_.emplace(entry.key, place);
+  return index;
+}
+
+void Merge::apply_map(const Table& table, const Source& source, std::size_t index) {
+  for (const Entry& entry : table) {
+    if (const Key* key = find_key(dotted(map_section, entry.key))) {
+      set(*key, entry, source, index);
+    } else {
+      unknown_key(map_section, entry, source, "maps." + config_.maps[index].name);
+    }
+  }
+}
+
 void Merge::add_site(const Place& place, std::string_view base_directory) {
   Site site = default_site_;
   site.root = resolve_path(base_directory, site.root);
@@ -167,25 +254,43 @@ void Merge::drop_sites() {
   std::erase_if(origins_, [](const auto& origin) { return origin.first.starts_with("site."); });
 }
 
-void Merge::set(const Key& key, const Entry& entry, const Source& source, std::size_t site_index) {
-  const std::string path = origin_path(key, site_index);
-  if (set_twice(path, key, entry, source)) return;
-  Site unused;
-  const Slot slot = key.slot(config_, key.in_site() ? config_.sites[site_index] : unused);
-  Value value = entry.value;
-  std::vector<Finding> findings;
-  expand_strings(value, lookup_, findings);
-  if (findings.empty()) read_value(key.form, value, slot, source.base_directory, findings);
-  for (const Finding& finding : findings) {
-    problems_.add(place_in(source, finding.at), key_prefix(key.path, source) + finding.message);
-  }
-  if (!findings.empty()) refused_.insert(path);
-  if (auto* const* rules = std::get_if<std::vector<HeaderRule>*>(&slot); rules && findings.empty()) {
-    const Array& blocks = *value.as<Array>();
-    for (std::size_t index = 0; index < blocks.size(); ++index) {
-      (*rules)->at(index).where = place_in(source, blocks[index].at).where;
+/// "server.workers", "site.0.root", "maps.legacy.file".
+std::string Merge::path_of(const Key& key, std::size_t index) const {
+  if (key.in_site()) return "site." + std::to_string(index) + "." + std::string(key.name());
+  if (key.in_map()) return "maps." + config_.maps[index].name + "." + std::string(key.name());
+  return std::string(key.path);
+}
+
+/// `$1` and `${map:key}` in a rewrite's pattern and `to` are the rewrite's own.
+void Merge::expand(const Key& key, Value& value, std::vector<Finding>& findings) const {
+  auto* blocks = value.as<Array>();
+  if (key.form.kind != Form::Kind::rewrites || !blocks) return expand_strings(value, lookup_, findings);
+  for (Value& block : *blocks) {
+    auto* table = block.as<Table>();
+    if (!table) continue;
+    for (Entry& entry : *table) {
+      if (!is_verbatim_in_rewrite(entry.key)) expand_strings(entry.value, lookup_, findings);
     }
   }
+}
+
+void Merge::set(const Key& key, const Entry& entry, const Source& source, std::size_t index) {
+  const std::string path = path_of(key, index);
+  if (set_twice(path, key, entry, source)) return;
+  Site no_site;
+  Map no_map;
+  const Slot slot =
+      key.slot(config_, key.in_site() ? config_.sites[index] : no_site, key.in_map() ? config_.maps[index] : no_map);
+  Value value = entry.value;
+  std::vector<Finding> findings;
+  expand(key, value, findings);
+  if (findings.empty()) read_value(key.form, value, slot, source.base_directory, findings);
+  for (const Finding& finding : findings) {
+    const std::string shown = key.in_map() ? path : std::string(key.path);
+    problems_.add(place_in(source, finding.at), key_prefix(shown, source) + finding.message);
+  }
+  if (!findings.empty()) refused_.insert(path);
+  if (findings.empty() && key.is_blocks()) note_places(slot, *value.as<Array>(), source);
   origins_[path] = place_in(source, entry.at);
 }
 
@@ -197,8 +302,9 @@ bool Merge::set_twice(const std::string& path, const Key& key, const Entry& entr
   return true;
 }
 
-void Merge::unknown_key(std::string_view section, const Entry& entry, const Source& source) {
-  std::string message = key_prefix(dotted(section, shown_key(entry.key)), source) + "unknown key";
+void Merge::unknown_key(std::string_view section, const Entry& entry, const Source& source, std::string_view shown) {
+  const std::string path = dotted(shown.empty() ? section : shown, shown_key(entry.key));
+  std::string message = key_prefix(path, source) + "unknown key";
   const std::string close = problems_.full() ? "" : suggestion(section, entry.key);
   if (!close.empty()) message += "; did you mean " + close + "?";
   problems_.add(place_in(source, entry.at), std::move(message));

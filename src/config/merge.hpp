@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@ class Merge {
   void add_site(const Place& place, std::string_view base_directory);
   /// Forgets all sites and what was set in them.
   void drop_sites();
-  /// Reads the entry's value as that of `key` (of site `site_index` for keys of sites).
-  void set(const Key& key, const Entry& entry, const Source& source, std::size_t site_index = 0);
+  /// Reads the entry's value as that of `key` (of site or map `index` for keys of sites and maps).
+  void set(const Key& key, const Entry& entry, const Source& source, std::size_t index = 0);
 
   Config& config() { return config_; }
   /// Where `path` ("server.workers", "site.0.root") was set, or null for a default.
@@ -37,19 +38,28 @@ class Merge {
   [[nodiscard]] bool refused(const std::string& path) const { return refused_.contains(path); }
   [[nodiscard]] const std::map<std::string, Place>& origins() const { return origins_; }
   [[nodiscard]] const Place& site_place(std::size_t index) const { return site_places_[index]; }
+  [[nodiscard]] const Place& map_place(const std::string& name) const { return map_places_.at(name); }
 
  private:
   void apply_section(std::string_view section, const Entry& entry, const Source& source);
   void apply_sites(const Entry& entry, const Source& source);
   void apply_site(const Table& table, const Source& source, std::size_t index);
-  void unknown_key(std::string_view section, const Entry& entry, const Source& source);
+  void apply_maps(const Entry& entry, const Source& source);
+  void apply_map(const Table& table, const Source& source, std::size_t index);
+  std::optional<std::size_t> take_map(const Entry& entry, const Source& source);
+  [[nodiscard]] std::string path_of(const Key& key, std::size_t index) const;
+  /// `shown`: the section's name in messages, where that is not `section`.
+  void unknown_key(std::string_view section, const Entry& entry, const Source& source, std::string_view shown = {});
+  void expand(const Key& key, Value& value, std::vector<Finding>& findings) const;
   bool set_twice(const std::string& path, const Key& key, const Entry& entry, const Source& source);
 
   const Lookup& lookup_;
   Problems& problems_;
   Config config_;
   Site default_site_;
+  Map default_map_;
   std::vector<Place> site_places_;
+  std::map<std::string, Place> map_places_;  // by name
   std::map<std::string, Place> origins_;
   std::set<std::string> refused_;
 };

@@ -24,7 +24,9 @@ std::vector<std::string_view> sections() {
   return names;
 }
 
+/// Of the shipped file, where a map has the name of the examples.
 std::string header(std::string_view section) {
+  if (section == map_section) return "#[maps.legacy]";
   return section == "site" ? "[[site]]" : "[" + std::string(section) + "]";
 }
 
@@ -72,47 +74,48 @@ class Printer {
   std::string print() {
     std::string out;
     for (const std::string_view section : sections()) {
-      const std::size_t blocks = section == "site" ? config_.sites.size() : 1;
+      const std::size_t blocks = section == "site"        ? config_.sites.size()
+                                 : section == map_section ? config_.maps.size()
+                                                          : 1;
       for (std::size_t index = 0; index < blocks; ++index) {
-        out += (out.empty() ? "" : "\n") + header(section) + "\n" + block(section, index);
-        if (section == "site") out += header_rules(config_.sites[index]);
+        const bool is_map = section == map_section;
+        out += out.empty() ? "" : "\n";
+        out += (is_map ? "[maps." + config_.maps[index].name + "]" : header(section)) + "\n" + block(section, index);
       }
     }
     return out;
   }
 
  private:
-  std::string block(std::string_view section, std::size_t site_index) {
+  std::string block(std::string_view section, std::size_t index) {
     Lines lines;
-    Site unused;
-    Site& site = section == "site" ? config_.sites[site_index] : unused;
+    std::string blocks;
+    Site no_site;
+    Map no_map;
+    Site& site = section == "site" ? config_.sites[index] : no_site;
+    Map& map = section == map_section ? config_.maps[index] : no_map;
     for (const Key& key : schema()) {
+      const Slot slot = key.slot(config_, site, map);
       if (key.section() == section) {
         // `headers = []` and [[site.headers]] cannot stand side by side.
-        if (key.is_blocks() && !site.headers.empty()) continue;
-        std::string path(key.path);
-        if (key.in_site()) path = "site." + std::to_string(site_index) + "." + std::string(key.name());
-        lines.add(std::string(key.name()) + " = " + text_of(key.form, key.slot(config_, site)), origin(path));
+        const std::string own_blocks = key.is_blocks() ? blocks_of(key, slot) : "";
+        blocks += own_blocks;
+        if (!own_blocks.empty()) continue;
+        lines.add(std::string(key.name()) + " = " + text_of(key.form, slot), origin(path_of(key, index)));
       } else if (key.section().empty() && key.name() == section) {
         // A table at the top is a section of its own, one line per entry.
-        const Slot slot = key.slot(config_, site);
         for (const auto& [name, value] : *std::get<std::vector<std::pair<std::string, std::string>>*>(slot)) {
           lines.add(in_quotes(name) + " = " + in_quotes(protect(value)), origin(std::string(key.path)));
         }
       }
     }
-    return lines.text();
+    return lines.text() + blocks;
   }
 
-  static std::string header_rules(const Site& site) {
-    std::string out;
-    for (HeaderRule rule : site.headers) {
-      out += "\n[[site.headers]]  # " + rule.where + "\n";
-      out += "match = " + text_of({Form::Kind::page}, &rule.match) + "\n";
-      out += "remove = " + text_of({Form::Kind::file_names}, &rule.remove) + "\n";
-      out += "set = " + text_of({Form::Kind::cache_control}, &rule.set) + "\n";
-    }
-    return out;
+  [[nodiscard]] std::string path_of(const Key& key, std::size_t index) const {
+    if (key.in_site()) return "site." + std::to_string(index) + "." + std::string(key.name());
+    if (key.in_map()) return "maps." + config_.maps[index].name + "." + std::string(key.name());
+    return std::string(key.path);
   }
 
   std::string origin(const std::string& path) const {
@@ -128,7 +131,7 @@ std::string meaning_of(const Key& key) {
   return std::string(key.meaning) + (key.change == Change::restart ? "; needs a restart" : "");
 }
 
-/// [[site.headers]] and its lines, commented out.
+/// [[site.headers]] and the lines of one, commented out.
 std::string example_block(const Key& key) {
   std::string out = "#[[" + std::string(key.path) + "]]\n";
   for (std::string_view rest = key.shipped; !rest.empty();) {
@@ -150,7 +153,7 @@ std::string template_section(std::string_view section) {
       out += "\n" + comment(meaning_of(key)) + example_block(key);
     } else if (key.section() == section) {
       out += comment(meaning_of(key));
-      if (key.shipped.empty()) out += '#';
+      if (key.shipped.empty() || key.in_map()) out += '#';
       out += std::string(key.name()) + " = " + std::string(key.shipped.empty() ? key.default_text : key.shipped) + "\n";
     } else if (key.section().empty() && key.name() == section) {
       out += comment(meaning_of(key));
@@ -175,7 +178,7 @@ std::string print_config(const Loaded& loaded) { return Printer(loaded).print();
 std::string commented_template() {
   std::string out =
       "# uringd: try it with `uringd --config config.toml`, check it with `uringd --check --config config.toml`.\n"
-      "# Lines that begin with #KEY show the default; remove the # and change it. Lines below a #[[ are an example.\n"
+      "# Lines that begin with #KEY show the default; remove the # and change it. Lines below a #[ are an example.\n"
       "# Sizes: bytes or \"64KiB\", \"1MB\";\n"
       "# durations: \"500ms\", \"2s\", \"5m\", \"1h\". Relative paths start at this file. \"${NAME:-default}\" inside "
       "a\n"
@@ -190,8 +193,9 @@ std::string commented_template() {
 std::string reference_markdown() {
   std::string out = "| Key | Default | Takes | Meaning |\n| --- | --- | --- | --- |\n";
   for (const Key& key : schema()) {
-    out += "| `" + std::string(key.path) + "` | `" + table_cell(key.default_text) + "` | " +
-           table_cell(expected(key.form)) + " | " + table_cell(meaning_of(key)) + " |\n";
+    const std::string default_text = key.default_text.empty() ? "required" : "`" + table_cell(key.default_text) + "`";
+    out += "| `" + std::string(key.path) + "` | " + default_text + " | " + table_cell(expected(key.form)) + " | " +
+           table_cell(meaning_of(key)) + " |\n";
   }
   return out;
 }

@@ -119,7 +119,12 @@ class RuleReader {
   void match(const Value& value) {
     const auto* text = value.as<std::string>();
     if (text && text->starts_with('/') && !text->contains('\0')) {
-      rule_.match = *text;
+      const std::string_view problem = brace_problem(*text);
+      if (problem.empty()) {
+        rule_.match = *text;
+      } else {
+        findings_.push_back({value.at, "found match = " + describe(value) + "; " + std::string(problem)});
+      }
       return;
     }
     const bool near = text && !text->empty() && !text->contains('\0');

@@ -1,10 +1,12 @@
-// Addresses as text or as tables with a backlog. Each mistake is a finding of its own; no address twice, because the
+// Addresses as text or as tables with further keys. Each mistake is a finding of its own; no address twice, because the
 // second bind(2) would fail.
 #include "read_listen.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <charconv>
+#include <cstdint>
 
+#include "spelling.hpp"
 #include "uringd/config/listen.hpp"
 #include "uringd/config/nearest.hpp"
 
@@ -23,33 +25,100 @@ std::optional<ListenAddress> address_text(const Value& value, std::string_view b
   return std::nullopt;
 }
 
+constexpr std::string_view known_keys[] = {"address", "backlog", "proxy_protocol", "mode"};
+
+/// One table: { address, backlog, proxy_protocol, mode }.
+class TableReader {
+ public:
+  TableReader(std::string_view base_directory, Findings& findings)
+      : base_directory_(base_directory), findings_(findings) {}
+
+  std::optional<ListenAddress> read(const Value& value, const Table& table) {
+    bool named = false;
+    for (const Entry& entry : table) {
+      named = named || entry.key == "address";
+      read(entry);
+    }
+    if (!named) wrong(findings_, value.at, "a table without address", R"({ address = ":8080", backlog = 4096 })");
+    if (!address_) return std::nullopt;
+    if (mode_ && address_->kind != ListenAddress::Kind::unix_path) {
+      wrong(findings_, mode_at_, "mode beside " + describe(std::string_view(address_->text)),
+            "mode with a unix socket alone");
+    }
+    address_->backlog = backlog_;
+    address_->proxy_protocol = proxy_protocol_;
+    address_->mode = mode_;
+    return std::move(address_);
+  }
+
+ private:
+  void read(const Entry& entry) {
+    if (entry.key == "address") {
+      address_ = address_text(entry.value, base_directory_, findings_);
+    } else if (entry.key == "backlog") {
+      backlog(entry.value);
+    } else if (entry.key == "proxy_protocol") {
+      proxy_protocol(entry.value);
+    } else if (entry.key == "mode") {
+      mode(entry.value);
+    } else {
+      const std::string hint = did_you_mean(nearest(entry.key, known_keys));
+      findings_.push_back({entry.at, describe(std::string_view(entry.key)) + ": unknown key; " +
+                                         (hint.empty() ? "expected address, backlog, proxy_protocol or mode" : hint)});
+    }
+  }
+
+  void backlog(const Value& value) {
+    std::int64_t number = 0;
+    if (const auto* integer = value.as<std::int64_t>()) number = *integer;
+    const auto* text = value.as<std::string>();
+    if (text && value.expanded && only(*text, digits)) {  // a variable cannot be a number in any other way
+      std::from_chars(text->data(), text->data() + text->size(), number);
+    }
+    if (number >= 1 && number <= 65535) {
+      backlog_ = static_cast<int>(number);
+    } else {
+      wrong(findings_, value.at, "backlog = " + describe(value), "a whole number from 1 to 65535");
+    }
+  }
+
+  void proxy_protocol(const Value& value) {
+    const auto* flag = value.as<bool>();
+    const auto* text = value.as<std::string>();
+    const bool expanded = text && value.expanded && (*text == "true" || *text == "false");
+    if (!flag && !expanded) {
+      return wrong(findings_, value.at, "proxy_protocol = " + describe(value), "true or false");
+    }
+    proxy_protocol_ = flag ? *flag : *text == "true";
+  }
+
+  /// Text, because TOML's 660 is no octal number and its 0660 none at all.
+  void mode(const Value& value) {
+    const auto* text = value.as<std::string>();
+    std::uint32_t bits = 0;
+    const bool octal = text && (text->size() == 3 || text->size() == 4) && only(*text, "01234567");
+    if (octal) std::from_chars(text->data(), text->data() + text->size(), bits, 8);
+    if (!octal || bits > 0777) {
+      return wrong(findings_, value.at, "mode = " + describe(value), R"(an octal text from "0000" to "0777")",
+                   value.as<std::int64_t>() ? "in quotes" : "");
+    }
+    mode_ = bits;
+    mode_at_ = value.at;
+  }
+
+  std::string_view base_directory_;
+  Findings& findings_;
+  std::optional<ListenAddress> address_;
+  int backlog_ = default_backlog;
+  bool proxy_protocol_ = false;
+  std::optional<std::uint32_t> mode_;
+  Position mode_at_;
+};
+
 std::optional<ListenAddress> listen_address(const Value& value, std::string_view base_directory, Findings& findings) {
   const auto* table = value.as<Table>();
   if (!table) return address_text(value, base_directory, findings);
-  std::optional<ListenAddress> address;
-  int backlog = default_backlog;
-  bool named = false;
-  for (const Entry& entry : *table) {
-    if (entry.key == "address") {
-      named = true;
-      address = address_text(entry.value, base_directory, findings);
-    } else if (entry.key == "backlog") {
-      const auto* number = entry.value.as<std::int64_t>();
-      if (number && *number >= 1 && *number <= 65535) {
-        backlog = static_cast<int>(*number);
-      } else {
-        wrong(findings, entry.value.at, "backlog = " + describe(entry.value), "a whole number from 1 to 65535");
-      }
-    } else {
-      constexpr std::string_view known[] = {"address", "backlog"};
-      const std::string hint = did_you_mean(nearest(entry.key, known));
-      findings.push_back({entry.at, describe(std::string_view(entry.key)) + ": unknown key; " +
-                                        (hint.empty() ? "expected address or backlog" : hint)});
-    }
-  }
-  if (!named) wrong(findings, value.at, "a table without address", R"({ address = ":8080", backlog = 4096 })");
-  if (address) address->backlog = backlog;
-  return address;
+  return TableReader(base_directory, findings).read(value, *table);
 }
 
 }  // namespace
@@ -70,6 +139,15 @@ std::vector<ListenAddress> read_listen(const Value& value, std::string_view base
     wrong(findings, value.at, "an empty array", "at least one address");
   }
   return addresses;
+}
+
+void read_one_listen(const Value& value, std::string_view base_directory, std::optional<ListenAddress>& out,
+                     Findings& findings) {
+  const auto* text = value.as<std::string>();
+  if (text && text->empty()) return out.reset();
+  if (!text) return wrong(findings, value.at, describe(value), R"(an address such as "127.0.0.1:9090", or "")");
+  auto address = address_text(value, base_directory, findings);
+  if (address) out = std::move(address);
 }
 
 }  // namespace uringd::config

@@ -1,6 +1,7 @@
-// read_listen: the values of server.listen. Pure; part of read_value.
+// read_listen: the values of server.listen and admin.listen. Pure; part of read_value.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -10,7 +11,12 @@
 
 namespace uringd::config {
 
-/// The right addresses of `value`: one, or an array of strings and of tables { address, backlog }.
+/// The right addresses of `value`: one, or an array of strings and of tables { address, backlog, proxy_protocol, mode
+/// }.
 std::vector<ListenAddress> read_listen(const Value& value, std::string_view base_directory, Findings& findings);
+
+/// One address, or "" for nothing.
+void read_one_listen(const Value& value, std::string_view base_directory, std::optional<ListenAddress>& out,
+                     Findings& findings);
 
 }  // namespace uringd::config

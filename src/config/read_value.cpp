@@ -8,6 +8,8 @@
 
 #include "read_fields.hpp"
 #include "read_listen.hpp"
+#include "read_process.hpp"
+#include "read_rewrites.hpp"
 #include "source_file.hpp"
 #include "spelling.hpp"
 #include "uringd/base/check.hpp"
@@ -19,6 +21,9 @@ namespace {
 
 using Kind = Form::Kind;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+// Each is a tree that is kept open and watched, as a root is.
+constexpr std::size_t most_mounts = 1000;
 
 class Reader {
  public:
@@ -33,8 +38,14 @@ class Reader {
       case Kind::flag: return flag(value);
       case Kind::word: return word(value);
       case Kind::listen: return listen(value);
+      case Kind::one_listen:
+        return read_one_listen(value, base_directory_, slot<std::optional<ListenAddress>>(), findings_);
+      case Kind::user: return read_user(value, slot<std::string>(), findings_);
+      case Kind::address_blocks: return read_address_blocks(value, slot<CidrSet>(), findings_);
       case Kind::hosts: return hosts(value);
-      case Kind::path: return path(value);
+      case Kind::path:
+      case Kind::optional_path: return path(value);
+      case Kind::log_target: return read_log_target(value, base_directory_, slot<std::string>(), findings_);
       case Kind::file_names: return file_names(value);
       case Kind::globs: return globs(value);
       case Kind::media_types: return media_types(value);
@@ -43,7 +54,9 @@ class Reader {
       case Kind::page: return page(value);
       case Kind::codings: return codings(value);
       case Kind::cache_control: return cache_control(value);
+      case Kind::mounts: return mounts(value);
       case Kind::header_rules: return header_rules(value);
+      case Kind::rewrites: return rewrites(value);
     }
   }
 
@@ -101,7 +114,9 @@ class Reader {
       bytes = parse_size(*text);
     }
     if (bytes && in_range(*bytes)) return store_number(*bytes);
-    unexpected(value, bytes || value.as<std::int64_t>() ? "" : R"(units: KB, MB, GB, KiB, MiB, GiB)");
+    if (bytes || value.as<std::int64_t>()) return unexpected(value);
+    const std::string word = word_hint(value);
+    unexpected(value, word.empty() ? "units: KB, MB, GB, KiB, MiB, GiB" : word);
   }
 
   void duration(const Value& value) {
@@ -161,8 +176,7 @@ class Reader {
     std::vector<std::string> names;
     elements(value, [&](const Value& element) {
       const auto* text = element.as<std::string>();
-      std::string host = text ? lower(*text) : "";
-      if (host.size() > 1 && host.ends_with('.')) host.pop_back();  // "example.com." names the same host
+      std::string host = text ? canonical_host(lower(*text)) : "";
       if (is_host(host)) {
         names.push_back(std::move(host));
       } else {
@@ -178,7 +192,9 @@ class Reader {
 
   void path(const Value& value) {
     const auto* text = value.as<std::string>();
-    if (!text || text->empty() || text->contains('\0')) return unexpected(value);
+    const bool none = text && text->empty() && form_.kind == Kind::optional_path;
+    if (!text || (text->empty() && !none) || text->contains('\0')) return unexpected(value);
+    if (none) return slot<std::string>().clear();
     slot<std::string>() = resolve_path(base_directory_, *text);
   }
 
@@ -198,6 +214,10 @@ class Reader {
       const auto* text = element.as<std::string>();
       if (!text || text->empty() || text->contains('\0')) {
         return wrong(element.at, describe(element), R"(a pattern such as "/assets/**")");
+      }
+      if (const std::string_view problem = brace_problem(*text); !problem.empty()) {
+        findings_.push_back({element.at, "found " + describe(element) + "; " + std::string(problem)});
+        return;
       }
       patterns.push_back(*text);
     });
@@ -301,9 +321,51 @@ class Reader {
     slot<Pairs>() = read_cache_control(value, findings_);
   }
 
+  /// Within one table a prefix may stand once; a later one (a flag's) replaces the directory.
+  void mounts(const Value& value) {
+    if (const auto* table = value.as<Table>(); table && table->size() > most_mounts) {
+      return too_many_mounts(value, table->size());
+    }
+    std::vector<std::string> seen;
+    table_entries(value, [&](const Entry& entry, const std::string& directory) {
+      const std::string prefix = without_last_slash(entry.key);
+      const std::string found = describe(std::string_view(entry.key));
+      if (!is_page_path(prefix)) {
+        const std::string meant = without_last_slash('/' + entry.key);
+        return wrong(entry.at, found, R"(a path such as "/uploads", without empty, "." and ".." parts)",
+                     is_page_path(meant) ? did_you_mean(describe(meant))
+                     : prefix.empty()    ? "root is the directory of \"/\""
+                                         : "");
+      }
+      if (prefix.size() > mount_prefix_most_bytes) {
+        return wrong(entry.at, found, "at most " + std::to_string(mount_prefix_most_bytes) + " bytes");
+      }
+      if (std::ranges::find(seen, prefix) != seen.end()) {
+        return wrong(entry.at, found + " twice", "each prefix once", "a slash at its end does not count");
+      }
+      seen.push_back(prefix);
+      if (directory.empty() || directory.contains('\0')) {
+        return wrong(entry.value.at, found + " = " + describe(entry.value), "a directory");
+      }
+      put(slot<Pairs>(), prefix, resolve_path(base_directory_, directory));
+    });
+    if (slot<Pairs>().size() > most_mounts) too_many_mounts(value, slot<Pairs>().size());
+  }
+  void too_many_mounts(const Value& value, std::size_t count) {
+    wrong(value.at, std::to_string(count) + " prefixes", "at most " + std::to_string(most_mounts));
+  }
+  static std::string without_last_slash(std::string_view path) {
+    return std::string(path.substr(0, path.size() - (path.ends_with('/') ? 1 : 0)));
+  }
+
   void header_rules(const Value& value) {
     if (!value.as<Array>()) return unexpected(value);
     slot<std::vector<HeaderRule>>() = read_header_rules(*value.as<Array>(), findings_);
+  }
+
+  void rewrites(const Value& value) {
+    if (!value.as<Array>()) return unexpected(value);
+    slot<std::vector<Rewrite>>() = read_rewrites(*value.as<Array>(), findings_);
   }
 
   const Form& form_;

@@ -23,4 +23,7 @@ std::string expected(const Form& form);
 /// The TOML text that read_value() turns back into what `slot` holds.
 std::string text_of(const Form& form, const Slot& slot);
 
+/// As text_of(), as blocks [[path]] that say where each was written; "" for none.
+std::string blocks_of(const Key& key, const Slot& slot);
+
 }  // namespace uringd::config

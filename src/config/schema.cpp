@@ -23,6 +23,9 @@ constexpr std::array<std::string_view, 2> symlink_words = {"\"inside\"", "\"neve
 constexpr std::array<std::string_view, 4> level_words = {"\"error\"", "\"warn\"", "\"info\"", "\"debug\""};
 constexpr std::array<std::string_view, 3> zero_copy_words = {"\"safe\"", "\"always\"", "\"never\""};
 constexpr std::array<std::string_view, 3> coding_words = {"\"gzip\"", "\"zstd\"", "\"br\""};
+constexpr std::array<std::string_view, 3> map_kind_words = {"\"txt\"", "\"rnd\"", "\"cdb\""};
+constexpr std::array<std::string_view, 2> log_format_words = {"\"combined\"", "\"json\""};
+constexpr std::array<std::string_view, 3> admin_read_words = {"\"auto\"", "\"token\"", "\"open\""};
 constexpr std::array<std::string_view, 1> auto_word = {"\"auto\""};
 
 constexpr Form count(std::uint64_t least, std::uint64_t most) { return {Kind::count, least, most}; }
@@ -34,14 +37,16 @@ constexpr Form word(std::span<const std::string_view> words) { return {Kind::wor
 constexpr Form codings() { return {Kind::codings, 0, 0, coding_words}; }
 constexpr Form form(Kind kind) { return {kind}; }
 
-#define CONFIG(member) [](Config& config, Site&) -> Slot { return &config.member; }
-#define SITE(member) [](Config&, Site& site) -> Slot { return &site.member; }
+#define CONFIG(member) [](Config& config, Site&, Map&) -> Slot { return &config.member; }
+#define SITE(member) [](Config&, Site& site, Map&) -> Slot { return &site.member; }
+#define MAP(member) [](Config&, Site&, Map& map) -> Slot { return &map.member; }
 
 // clang-format off
 constexpr Key keys[] = {
     {"server.listen", R"(["127.0.0.1:8080"])", form(Kind::listen), reload, R"(["127.0.0.1:8080"])",
-     R"(addresses: "127.0.0.1:8080", "[::1]:8080", ":8080" (all, dual-stack), "unix:/run/uringd.sock", )"
-     R"(or { address = ":8080", backlog = 4096 })",
+     R"(addresses: "127.0.0.1:8080", "[::1]:8080", ":8080" (all, dual-stack), "unix:/run/uringd.sock", "fd:NAME" )"
+     R"((the socket that systemd passes under that name), or { address = ":8080", proxy_protocol = true, )"
+     R"(backlog = 4096 }; of a unix socket also mode = "0660")",
      CONFIG(server.listen)},
     {"server.workers", "0", count(0, 1024), restart, as_default,
      "rings, one thread each; 0 = one per CPU this process may run on (cgroup quota too)",
@@ -49,14 +54,31 @@ constexpr Key keys[] = {
     {"server.pin", R"("auto")", word(pin_words), restart, as_default,
      R"(pin worker N to the Nth usable CPU: "auto" = where no CPU quota is set)",
      CONFIG(server.pin)},
+    {"server.user", R"("")", form(Kind::user), restart, as_default,
+     R"(drop to this user (and its group) once the sockets are open: "www-data", "33" or "www-data:adm"; "" = stay)",
+     CONFIG(server.user)},
+    {"server.shutdown_delay", R"("0s")", duration(0, day), reload, as_default,
+     "after SIGTERM: not ready, still serving, this long; then drain_timeout begins",
+     CONFIG(server.shutdown_delay)},
     {"server.drain_timeout", R"("30s")", duration(0, day), reload, as_default,
-     "how long a stop lets responses in flight finish",
+     "how long a stop, an upgrade or a reload lets responses in flight finish",
      CONFIG(server.drain_timeout)},
+    {"server.trusted_proxies", "[]", form(Kind::address_blocks), reload, as_default,
+     R"(whose X-Forwarded-For, Forwarded and PROXY header name the client: "192.0.2.1", "10.0.0.0/8", )"
+     R"("2001:db8::/32", or "unix:" for all peers of unix sockets)",
+     CONFIG(server.trusted_proxies)},
+    {"server.sandbox", "true", form(Kind::flag), restart, as_default,
+     "where the kernel can: Landlock against writing, creating and executing; a ring takes only the operations that "
+     "serving needs",
+     CONFIG(server.sandbox)},
 
     {"limits.connections", "0", count(0, 10'000'000), reload, as_default,
      "open client connections, all workers; beyond: accepting pauses, the backlog waits. 0 = the smallest of hard "
-     "RLIMIT_NOFILE - 64, 65536 and memory limit / 16 KiB",
+     "RLIMIT_NOFILE - 64, 65536 and memory limit / 16 KiB; more than at the start needs a restart",
      CONFIG(limits.connections)},
+    {"limits.connections_per_ip", "0", count(0, 10'000'000), reload, as_default,
+     "open connections of one client address (IPv6: of one /64), all workers; one more is closed; 0 = no limit",
+     CONFIG(limits.connections_per_ip)},
     {"limits.header_size", R"("16KiB")", size(1 * KiB, 1 * MiB), reload, as_default,
      "request line and headers together; more: 431 (414 for the target alone)",
      CONFIG(limits.header_size_bytes)},
@@ -92,7 +114,8 @@ constexpr Key keys[] = {
     {"disk.stream_size", R"("512KiB")", size(16 * KiB, 64 * MiB), reload, as_default,
      "piece of a large file in flight per connection",
      CONFIG(disk.stream_size_bytes)},
-    {"disk.stream_memory", R"("64MiB")", size(1 * MiB, 1024 * GiB), reload, as_default,
+    // Registered with the kernel when a ring is made.
+    {"disk.stream_memory", R"("64MiB")", size(1 * MiB, 1024 * GiB), restart, as_default,
      "buffers of all large downloads together; short of it pieces shrink (to 16KiB), and a download whose client "
      "takes nothing gives its buffer back and reads again: none waits for a stalled one",
      CONFIG(disk.stream_memory_bytes)},
@@ -125,12 +148,44 @@ constexpr Key keys[] = {
      CONFIG(cache.preload)},
 
     {"log.level", R"("info")", word(level_words), reload, as_default,
-     "what is written to stderr",
+     "what is told on stderr: each level includes those before it",
      CONFIG(log.level)},
+    {"log.access", R"("off")", form(Kind::log_target), reload, as_default,
+     R"(one line a request: "off", "stdout", or a file, which SIGUSR1 opens anew)",
+     CONFIG(log.access)},
+    {"log.format", R"("combined")", word(log_format_words), reload, as_default,
+     R"(of the access log: "combined", as nginx writes it, or "json", which makes the error log JSON too)",
+     CONFIG(log.format)},
+
+    {"admin.listen", R"("")", form(Kind::one_listen), reload, as_default,
+     R"(address of the admin interface: "127.0.0.1:9090" or "unix:/run/uringd-admin.sock"; "" = off. This version )"
+     "serves nothing there",
+     CONFIG(admin.listen)},
+    {"admin.token_file", R"("")", form(Kind::optional_path), reload, as_default,
+     "holds the token that changing anything takes; required off loopback and unix sockets",
+     CONFIG(admin.token_file)},
+    {"admin.read", R"("auto")", word(admin_read_words), reload, as_default,
+     R"(who may GET: "auto" (no token on loopback and unix sockets), "token", "open"; health: all)",
+     CONFIG(admin.read)},
+    {"admin.overlay_size", R"("16MiB")", size(0, 1024 * GiB), reload, as_default,
+     "all overlays together; beyond: 413",
+     CONFIG(admin.overlay_size_bytes)},
 
     {"types", "{}", form(Kind::media_types), reload, as_default,
      R"(additions to the built-in media types: ".foo" = "application/x-foo")",
      CONFIG(types)},
+
+    {"maps.NAME.file", "", form(Kind::path), reload, R"("maps/legacy.txt")",
+     "the table: read in full before the first request, and again when it changes",
+     MAP(file)},
+    {"maps.NAME.kind", R"("txt")", word(map_kind_words), reload, as_default,
+     R"("txt": a line each, key, white space, value; "rnd": the same with values a|b|c, one picked at random; "cdb": )"
+     "a constant database",
+     MAP(kind)},
+    // Below the 4 GiB that a table can number.
+    {"maps.NAME.max_size", R"("256MiB")", size(1 * KiB, 4095 * MiB), reload, as_default,
+     "a larger file is an error; all kinds are held in memory",
+     MAP(max_size_bytes)},
 
     {"site.hosts", R"(["*"])", form(Kind::hosts), reload, as_default,
      "host names without port; the same host twice is an error",
@@ -138,6 +193,9 @@ constexpr Key keys[] = {
     {"site.root", R"("www")", form(Kind::path), reload, R"("www")",
      "the directory to serve",
      SITE(root)},
+    {"site.mounts", "{}", form(Kind::mounts), reload, as_default,
+     R"(other directories below a prefix, each confined to itself: { "/uploads" = "/srv/shared/uploads" })",
+     SITE(mounts)},
     {"site.index", R"(["index.html"])", form(Kind::file_names), reload, as_default,
      "file names that answer for a directory, the first that exists",
      SITE(index)},
@@ -186,13 +244,26 @@ constexpr Key keys[] = {
      R"(fields of answers whose path matches: match = a glob, remove = field names, set = { Name = "value" }; rules )"
      "apply in their order, each removes, then sets; X-Content-Type-Options: nosniff is set before all of them",
      SITE(headers)},
+    {"site.rewrites", "[]", form(Kind::rewrites), reload,
+     "match = \"^/old/(.*)$\"\n"
+     "to = \"/new/$1\"\n"
+     "status = 301\n"
+     "when = { host = \"^www[.]\" }\n",
+     "what a path means instead: match = an RE2 pattern on the decoded path; to = text with $0 to $9, ${host}, "
+     "${path}, ${query}, ${scheme}, ${map:key|default}, $$; status = 0 (internal, the default), 301, 302, 307, 308 "
+     R"((redirects), 403, 404, 410 (without to); when = further patterns { host = "…", query = "…", scheme = "…", )"
+     R"(header = { Name = "…" } }; the first rule that matches decides, once; the query is kept unless to has one)",
+     SITE(rewrites)},
 };
 // clang-format on
 
 #undef CONFIG
 #undef SITE
+#undef MAP
 
 constexpr SectionNote notes[] = {
+    {map_section,
+     "Look-up tables for rewrites, one table per name: ${legacy:key|default} in their `to` asks this one."},
     {"site", "One block per site. An exact host beats *.suffix beats \"*\"; no match: the first site."},
 };
 

@@ -22,8 +22,13 @@ struct Form {
     flag,
     word,
     listen,
+    one_listen,
+    user,
+    address_blocks,
     hosts,
     path,
+    optional_path,
+    log_target,
     file_names,
     globs,
     media_types,
@@ -32,7 +37,9 @@ struct Form {
     page,
     codings,
     cache_control,
-    header_rules
+    mounts,
+    header_rules,
+    rewrites
   };
   Kind kind;
   std::uint64_t least = 0;
@@ -43,34 +50,43 @@ struct Form {
 
   /// Kinds that are tables with free keys; their entries add up instead of replacing each other. cache_control is
   /// none of them: its default has an entry, and who writes another table does not want that one.
-  [[nodiscard]] bool is_table() const { return kind == Kind::media_types || kind == Kind::error_pages; }
+  [[nodiscard]] bool is_table() const {
+    return kind == Kind::media_types || kind == Kind::error_pages || kind == Kind::mounts;
+  }
 };
 
 /// Where a value is stored.
-using Slot =
-    std::variant<std::uint32_t*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*, bool*, Pin*, Symlinks*,
-                 LogLevel*, ZeroCopy*, std::string*, std::vector<std::string>*, std::vector<ListenAddress>*,
-                 std::vector<std::pair<std::string, std::string>>*, std::vector<Coding>*, std::vector<HeaderRule>*>;
+using Slot = std::variant<std::uint32_t*, std::uint64_t*, std::optional<std::uint64_t>*, Duration*, bool*, Pin*,
+                          Symlinks*, LogLevel*, ZeroCopy*, MapKind*, LogFormat*, AdminRead*, std::string*,
+                          std::vector<std::string>*, std::vector<ListenAddress>*, std::optional<ListenAddress>*,
+                          CidrSet*, std::vector<std::pair<std::string, std::string>>*, std::vector<Coding>*,
+                          std::vector<HeaderRule>*, std::vector<Rewrite>*>;
 
 enum class Change { reload, restart };  // what it takes for a new value to have its effect
+/// Of [maps.NAME], in Key::path; each table there has a name of its own.
+inline constexpr std::string_view map_section = "maps.NAME";
 /// For Key::shipped: the shipped config.toml shows the key commented out, with its default.
 inline constexpr std::string_view as_default;
 
 struct Key {
-  std::string_view path;          // "server.workers"; "site.root" exists once per [[site]]; "types" is a table
-  std::string_view default_text;  // TOML, read through the same door as a file's value
+  std::string_view path;          // "server.workers"; "site.root" exists once per [[site]], "maps.NAME.kind" once per
+                                  // map; "types" is a table
+  std::string_view default_text;  // TOML, read through the same door as a file's value; empty: the key is required
   Form form;
   Change change;
-  std::string_view shipped;  // what the shipped config.toml sets it to, for the sample site; of an array of tables,
-                             // the lines of one of them, shown commented out
+  std::string_view shipped;  // what the shipped config.toml sets it to, for the sample site; of a map, and of an array
+                             // of tables (the lines of one of them), an example, shown commented out
   std::string_view meaning;  // one line, no full stop at its end
-  Slot (*slot)(Config&, Site&);
+  Slot (*slot)(Config&, Site&, Map&);
 
   [[nodiscard]] std::string_view section() const;  // "server"; empty for "types"
   [[nodiscard]] std::string_view name() const;     // "workers"
   [[nodiscard]] bool in_site() const { return section() == "site"; }
+  [[nodiscard]] bool in_map() const { return section() == map_section; }
   /// Written as [[site.headers]] blocks, which must follow the other keys of their section.
-  [[nodiscard]] bool is_blocks() const { return form.kind == Form::Kind::header_rules; }
+  [[nodiscard]] bool is_blocks() const {
+    return form.kind == Form::Kind::header_rules || form.kind == Form::Kind::rewrites;
+  }
 };
 
 /// A line of explanation above a section in config.toml.

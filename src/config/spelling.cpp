@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
+
+#include "uringd/base/glob.hpp"
 
 namespace uringd::config {
 namespace {
@@ -54,6 +57,16 @@ bool is_token(std::string_view text) {
   return !text.empty() && only(text, std::string(letters) + std::string(digits) + std::string(marks));
 }
 
+std::string canonical_host(std::string host) {
+  if (host.size() > 1 && host.ends_with('.')) host.pop_back();
+  in6_addr address;
+  if (!host.starts_with('[') || !host.ends_with(']') || host.size() < 3) return host;
+  if (::inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &address) != 1) return host;
+  std::array<char, INET6_ADDRSTRLEN> text;
+  if (!::inet_ntop(AF_INET6, &address, text.data(), text.size())) return host;
+  return '[' + std::string(text.data()) + ']';
+}
+
 bool is_host(std::string_view host) {
   if (host == "*") return true;
   if (host.starts_with('[') && host.ends_with(']') && host.size() > 2) {
@@ -75,6 +88,37 @@ bool is_extension(std::string_view text) { return is_file_name(text) && !text.st
 bool is_error_status(std::string_view status) {
   return status.size() == 3 && (status[0] == '4' || status[0] == '5') &&
          (status.substr(1) == "xx" || only(status.substr(1), digits));
+}
+
+namespace {
+
+/// Whether every brace has its other half; one that is escaped or in a set is a byte as any other.
+bool braces_are_paired(std::string_view pattern) {
+  std::size_t open = 0;
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (pattern[at] == '\\') {
+      ++at;
+    } else if (pattern[at] == '[') {
+      const std::string_view segment = pattern.substr(0, pattern.find('/', at));
+      std::size_t first = at + 1;
+      if (first < segment.size() && (segment[first] == '!' || segment[first] == '^')) ++first;
+      const std::size_t close = segment.find(']', first + 1);  // "[]x]": the first one is a member
+      if (close != segment.npos) at = close;
+    } else if (pattern[at] == '{') {
+      ++open;
+    } else if (pattern[at] == '}' && open-- == 0) {
+      return false;
+    }
+  }
+  return open == 0;
+}
+
+}  // namespace
+
+// What is not closed would mean itself, and match what nobody asks for.
+std::string_view brace_problem(std::string_view pattern) {
+  if (!braces_are_paired(pattern)) return R"(expected each { with its }; a brace itself is \{ or \})";
+  return glob_problem(pattern);
 }
 
 bool is_page_path(std::string_view path) {

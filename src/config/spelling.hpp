@@ -24,6 +24,9 @@ bool is_media_range(std::string_view text);
 /// A field's name: a token (RFC 9110 §5.6.2).
 bool is_token(std::string_view text);
 
+/// One spelling for each host, out of one in lower case: without a dot at its end, an IPv6 address as RFC 5952 has it.
+std::string canonical_host(std::string host);
+
 /// "*", "*.example.com", "example.com" or "[::1]", without port, in lower case.
 bool is_host(std::string_view host);
 
@@ -35,6 +38,9 @@ bool is_extension(std::string_view text);
 
 /// "404" or "5xx".
 bool is_error_status(std::string_view status);
+
+/// What is wrong with the braces of a pattern (base/glob), or nothing.
+std::string_view brace_problem(std::string_view pattern);
 
 /// A file's path below root, "/404.html", without "..".
 bool is_page_path(std::string_view path);

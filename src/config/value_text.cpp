@@ -1,8 +1,10 @@
 // Values as text: what a key takes, for messages and the reference, and what a slot holds, as TOML.
+#include <functional>
 #include <type_traits>
 
 #include "document.hpp"
 #include "expand.hpp"
+#include "read_process.hpp"
 #include "read_value.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/config/listen.hpp"
@@ -46,10 +48,20 @@ std::string joined(const Range& range, Text text) {
   return out;
 }
 
+/// Octal, four digits: what chmod(1) takes.
+std::string mode_text(std::uint32_t mode) {
+  std::string digits;
+  for (const int shift : {9, 6, 3, 0}) digits += static_cast<char>('0' + (mode >> shift & 7));
+  return in_quotes(digits);
+}
+
 std::string address_text(const ListenAddress& address) {
-  std::string text = string_text(address.text);
-  if (address.backlog == default_backlog) return text;
-  return "{ address = " + text + ", backlog = " + std::to_string(address.backlog) + " }";
+  std::string more;
+  if (address.proxy_protocol) more += ", proxy_protocol = true";
+  if (address.backlog != default_backlog) more += ", backlog = " + std::to_string(address.backlog);
+  if (address.mode) more += ", mode = " + mode_text(*address.mode);
+  const std::string text = string_text(address.text);
+  return more.empty() ? text : "{ address = " + text + more + " }";
 }
 
 std::string pair_text(const Pairs::value_type& pair) {
@@ -58,11 +70,45 @@ std::string pair_text(const Pairs::value_type& pair) {
 
 std::string table_text(const Pairs& pairs) { return pairs.empty() ? "{}" : "{ " + joined(pairs, pair_text) + " }"; }
 
-std::string rule_text(const HeaderRule& rule) {
-  std::string text = "{ match = " + string_text(rule.match);
-  if (!rule.remove.empty()) text += ", remove = [" + joined(rule.remove, string_text) + "]";
-  if (!rule.set.empty()) text += ", set = " + table_text(rule.set);
-  return text + " }";
+std::vector<std::string> lines_of(const HeaderRule& rule) {
+  return {"match = " + string_text(rule.match), "remove = [" + joined(rule.remove, string_text) + "]",
+          "set = " + table_text(rule.set)};
+}
+
+std::string when_text(const Rewrite::When& when) {
+  std::vector<std::string> conditions;
+  const auto add = [&](const char* key, const std::string& pattern) {
+    if (!pattern.empty()) conditions.push_back(key + (" = " + string_text(pattern)));
+  };
+  add("host", when.host);
+  add("query", when.query);
+  add("scheme", when.scheme);
+  if (!when.headers.empty()) conditions.push_back("header = " + table_text(when.headers));
+  return conditions.empty() ? "{}" : "{ " + joined(conditions, std::identity{}) + " }";
+}
+
+/// match and to are read as they stand, so no ${ in them is protected.
+std::vector<std::string> lines_of(const Rewrite& rule) {
+  std::vector<std::string> lines = {"match = " + in_quotes(rule.match)};
+  if (!rule.to.empty()) lines.push_back("to = " + in_quotes(rule.to));
+  lines.push_back("status = " + std::to_string(rule.status));
+  lines.push_back("when = " + when_text(rule.when));
+  return lines;
+}
+
+template <typename Rule>
+std::string inline_text(const Rule& rule) {
+  return "{ " + joined(lines_of(rule), std::identity{}) + " }";
+}
+
+template <typename Rule>
+std::string blocks_text(std::string_view path, const std::vector<Rule>& rules) {
+  std::string out;
+  for (const Rule& rule : rules) {
+    out += "\n[[" + std::string(path) + "]]  # " + rule.where + "\n";
+    for (const std::string& line : lines_of(rule)) out += line + "\n";
+  }
+  return out;
 }
 
 }  // namespace
@@ -75,8 +121,13 @@ std::string expected(const Form& form) {
     case Kind::flag: return "true or false";
     case Kind::word: return alternatives(form.words);
     case Kind::listen: return "an array of addresses";
+    case Kind::one_listen: return R"(an address such as "127.0.0.1:9090", or "")";
+    case Kind::user: return R"(a user such as "www-data", "33" or "www-data:adm", or "")";
+    case Kind::address_blocks: return R"(an array of addresses and blocks such as "10.0.0.0/8")";
     case Kind::hosts: return "an array of host names";
     case Kind::path: return "a path";
+    case Kind::optional_path: return R"(a file's path, or "")";
+    case Kind::log_target: return R"("off", "stdout" or a file's path)";
     case Kind::file_names: return "an array of file names";
     case Kind::globs: return R"(an array of patterns such as "/assets/**")";
     case Kind::media_types: return R"(a table { ".extension" = "media/type" })";
@@ -85,7 +136,9 @@ std::string expected(const Form& form) {
     case Kind::page: return R"(a file's path below root, such as "/index.html", or "")";
     case Kind::codings: return "an array of " + alternatives(form.words);
     case Kind::cache_control: return R"(a table { "media/type" = "value" } or a string)";
+    case Kind::mounts: return R"(a table { "/prefix" = "directory" })";
     case Kind::header_rules: return "an array of tables: [[site.headers]]";
+    case Kind::rewrites: return "an array of tables: [[site.rewrites]]";
   }
   CHECK(!"a kind without words");
   return {};
@@ -106,21 +159,32 @@ std::string text_of(const Form& form, const Slot& slot) {
         } else if constexpr (std::is_same_v<T, Duration>) {
           return in_quotes(format_duration(*place));
         } else if constexpr (std::is_same_v<T, std::string>) {
-          return string_text(*place);
+          return string_text(form.kind == Kind::log_target && place->empty() ? std::string(log_off) : *place);
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
           return "[" + joined(*place, string_text) + "]";
         } else if constexpr (std::is_same_v<T, std::vector<ListenAddress>>) {
           return "[" + joined(*place, address_text) + "]";
+        } else if constexpr (std::is_same_v<T, std::optional<ListenAddress>>) {
+          return *place ? address_text(**place) : in_quotes("");
+        } else if constexpr (std::is_same_v<T, CidrSet>) {
+          return "[" + joined(place->blocks(), [](const Cidr& block) { return string_text(block.text()); }) + "]";
         } else if constexpr (std::is_same_v<T, std::vector<Coding>>) {
           const auto word = [&](Coding coding) { return std::string(form.words[static_cast<std::size_t>(coding)]); };
           return "[" + joined(*place, word) + "]";
-        } else if constexpr (std::is_same_v<T, std::vector<HeaderRule>>) {
-          return "[" + joined(*place, rule_text) + "]";
+        } else if constexpr (std::is_same_v<T, std::vector<HeaderRule>> || std::is_same_v<T, std::vector<Rewrite>>) {
+          return "[" + joined(*place, [](const auto& rule) { return inline_text(rule); }) + "]";
         } else {
           return table_text(*place);
         }
       },
       slot);
+}
+
+std::string blocks_of(const Key& key, const Slot& slot) {
+  if (auto* const* rules = std::get_if<std::vector<HeaderRule>*>(&slot)) return blocks_text(key.path, **rules);
+  auto* const* rules = std::get_if<std::vector<Rewrite>*>(&slot);
+  CHECK(rules != nullptr);
+  return blocks_text(key.path, **rules);
 }
 
 }  // namespace uringd::config

@@ -1,156 +1,209 @@
-// Binding. SO_REUSEPORT would let a second process of the same user bind silently, so each address is bound once
-// without it first: that bind tells a port in use. A port whose last user's ring is still being torn down stays in use
-// some 4-12 ms.
+// The start and the end of listening, and which worker accepts on what.
 #include "uringd/daemon/listeners.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <cstring>
-#include <thread>
+#include <utility>
+
+#include "adopt.hpp"
+#include "bind.hpp"
 
 namespace uringd::daemon {
 namespace {
 
 using config::ListenAddress;
+using server::Worker;
 
-constexpr int bind_attempts = 10;
-constexpr auto bind_pause = std::chrono::milliseconds(10);
-
-void set_option(int socket, int level, int name, int value) { setsockopt(socket, level, name, &value, sizeof value); }
-
-const sockaddr* raw(const ListenAddress& address) { return reinterpret_cast<const sockaddr*>(&address.address); }
-
-Error bind_error(const ListenAddress& address, int error_number) {
-  std::string message = "server.listen " + address.text + ": " + errno_text(error_number);
-  if (error_number == EADDRINUSE) message += "; another process listens there: stop it or choose another port";
-  if (error_number == EACCES) message += "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
-  if (error_number == EADDRNOTAVAIL) message += "; no interface of this machine has that address";
-  return {message};
+// What getsockopt(SO_PEERNAME) may be asked for: of an unnamed unix peer there are 2 bytes.
+socklen_t peer_size_of(int socket) {
+  int family = AF_INET6;
+  socklen_t size = sizeof family;
+  getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  if (family == AF_UNIX) return sizeof(sa_family_t);
+  return family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
 
-// A client that is cut off while it takes nothing leaves its send queue to the kernel, which would hold it for as long
-// as the client answers window probes. Twice the send timeout later the kernel lets go too (tcp(7) TCP_USER_TIMEOUT).
-int orphan_timeout_ms(const config::Config& config) {
-  return static_cast<int>(std::min<int64_t>(2 * config.limits.send_timeout.count(), INT32_MAX));
+Result<void> duplicate(int original, const ListenAddress& address, Fd& copy) {
+  copy = Fd(fcntl(original, F_DUPFD_CLOEXEC, 0));
+  if (copy.open()) return {};
+  return failure("server.listen " + address.text + ": no descriptor for each worker: " + errno_text(errno) +
+                 "; raise the limit of open files (ulimit -n, LimitNOFILE=)");
 }
 
-// A socket file that a killed process left behind refuses connections: it may go. One that answers is in use. A file
-// that is no socket refuses them too (ECONNREFUSED): it is somebody's data.
-void remove_stale(const ListenAddress& address) {
-  const char* path = reinterpret_cast<const sockaddr_un*>(&address.address)->sun_path;
-  struct stat status{};
-  if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-  Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe.open()) return;
-  if (connect(probe.number(), raw(address), address.address_size) != 0 && errno == ECONNREFUSED) {
-    unlink(path);
-  }
-}
-
-Result<Fd> open_socket(const ListenAddress& address, bool share_port, int orphan_ms) {
-  const int family = address.address.ss_family;
-  Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.open()) return std::unexpected(bind_error(address, errno));
-  if (family != AF_UNIX) {
-    set_option(socket.number(), SOL_SOCKET, SO_REUSEADDR, 1);
-    set_option(socket.number(), IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it
-    set_option(socket.number(), IPPROTO_TCP, TCP_USER_TIMEOUT, orphan_ms);
-    if (share_port) set_option(socket.number(), SOL_SOCKET, SO_REUSEPORT, 1);
-  }
-  if (family == AF_INET6) set_option(socket.number(), IPPROTO_IPV6, IPV6_V6ONLY, address.dual_stack ? 0 : 1);
-  for (int attempt = 0; ::bind(socket.number(), raw(address), address.address_size) != 0; ++attempt) {
-    if (errno != EADDRINUSE || attempt == bind_attempts) return std::unexpected(bind_error(address, errno));
-    std::this_thread::sleep_for(bind_pause);
-    // A killed process' ring answers for some ms yet: more than one look, but few, each takes a place in a live
-    // backlog.
-    if (family == AF_UNIX && attempt % 4 == 0) remove_stale(address);
-  }
-  return socket;
-}
-
-// ":8080" on a machine without IPv6: all of IPv4.
-ListenAddress for_this_machine(const ListenAddress& address) {
-  if (!address.dual_stack) return address;
-  const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (probe.open() || errno != EAFNOSUPPORT) return address;
-  ListenAddress without = address;
-  sockaddr_in any{};
-  any.sin_family = AF_INET;
-  any.sin_port = reinterpret_cast<const sockaddr_in6*>(&address.address)->sin6_port;
-  std::memcpy(&without.address, &any, sizeof any);
-  without.address_size = sizeof any;
-  return without;
+Error no_such_name(const ListenAddress& address, const PassedSockets& passed) {
+  std::string message = "server.listen " + address.text + ": no socket of that name was passed (LISTEN_FDNAMES";
+  std::string names;
+  for (const ListenAddress& other : names_of_manager(passed)) names += (names.empty() ? "" : ", ") + other.text;
+  return {message + (names.empty() ? "); start by way of a systemd socket unit with FileDescriptorName="
+                                   : "); left are " + names)};
 }
 
 }  // namespace
 
-Result<Listeners> Listeners::bind(const config::Config& config, uint32_t workers) {
-  Listeners listeners;
-  for (const ListenAddress& configured : config.server.listen) {
+SocketFile::SocketFile(std::string path) : path_(std::move(path)) {
+  struct stat found{};
+  if (lstat(path_.c_str(), &found) != 0) return;
+  device_ = found.st_dev;
+  inode_ = found.st_ino;
+}
+
+void SocketFile::remove() {
+  struct stat found{};
+  const bool ours =
+      !path_.empty() && lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+  if (ours) unlink(path_.c_str());
+  path_.clear();
+}
+
+void Listeners::take_names() {
+  for (Socket& socket : sockets_) {
+    if (!socket.passed_file.empty()) socket.file = SocketFile(std::exchange(socket.passed_file, {}));
+  }
+}
+
+Result<Listeners> Listeners::open(const config::Config& config, bool by_default, uint32_t workers, PassedSockets passed,
+                                  std::vector<std::string>& warnings) {
+  Listeners listeners(workers);
+  const std::vector<ListenAddress> by_manager = names_of_manager(passed);
+  const bool stand_in = by_default && !by_manager.empty();
+  for (const ListenAddress& configured : stand_in ? by_manager : config.server.listen) {
     const ListenAddress address = for_this_machine(configured);
-    const bool unix_socket = address.kind == ListenAddress::Kind::unix_path;
-    auto alone = open_socket(address, false, orphan_timeout_ms(config));
-    if (!alone) return std::unexpected(alone.error());
-    Socket socket{address, {}};
-    if (unix_socket) {
-      socket.descriptors.push_back(std::move(*alone));
-    } else {
-      alone->close();
-      for (uint32_t worker = 0; worker < workers; ++worker) {
-        auto shared = open_socket(address, true, orphan_timeout_ms(config));
-        if (!shared) return std::unexpected(shared.error());
-        socket.descriptors.push_back(std::move(*shared));
+    std::optional<Socket> socket = adopt(address, passed);
+    if (socket && !socket->shared && socket->descriptors.size() < workers) {
+      const size_t missing = workers - socket->descriptors.size();
+      for (Fd& more : bind_beside(address, missing, orphan_timeout_ms(config))) {
+        socket->descriptors.push_back(std::move(more));
       }
     }
-    listeners.sockets_.push_back(std::move(socket));
+    if (!socket) {
+      if (address.kind == ListenAddress::Kind::passed) return std::unexpected(no_such_name(address, passed));
+      auto opened = listeners.bind_new(address, config);
+      if (!opened) return std::unexpected(bind_error(address, opened.error()));
+      socket = std::move(*opened);
+    }
+    for (const Fd& descriptor : socket->descriptors) {
+      if (peer_size_of(descriptor.number()) == sizeof(sa_family_t)) continue;
+      set_inherited_options(descriptor.number(), orphan_timeout_ms(config));
+    }
+    socket->id = listeners.next_id_;
+    listeners.next_id_ += static_cast<uint32_t>(socket->descriptors.size());
+    listeners.sockets_.push_back(std::move(*socket));
+  }
+  for (const PassedSocket& socket : passed.sockets) {
+    warnings.push_back("the socket " + text_of(socket) + " was passed, but server.listen does not name it: closed");
   }
   return listeners;
 }
 
-Listeners::~Listeners() { remove_names(); }
-
-void Listeners::remove_names() {
-  if (names_removed_) return;
-  for (const Socket& socket : sockets_) {
-    if (socket.address.kind != ListenAddress::Kind::unix_path) continue;
-    unlink(reinterpret_cast<const sockaddr_un*>(&socket.address.address)->sun_path);
-  }
-  names_removed_ = true;  // a successor may have made new ones
+std::expected<Listeners::Socket, int> Listeners::bind_new(const ListenAddress& address,
+                                                          const config::Config& config) const {
+  auto descriptors = bind_address(address, workers_, orphan_timeout_ms(config));
+  if (!descriptors) return std::unexpected(descriptors.error());
+  Socket socket;
+  socket.address = address;
+  socket.descriptors = std::move(*descriptors);
+  socket.shared = address.kind == ListenAddress::Kind::unix_path;
+  socket.only_ours = !socket.shared;
+  if (socket.shared) socket.file = SocketFile(path_of(address));
+  return socket;
 }
 
 Result<void> Listeners::listen() {
   for (const Socket& socket : sockets_) {
+    if (socket.from_manager) continue;
     for (const Fd& descriptor : socket.descriptors) {
       if (::listen(descriptor.number(), socket.address.backlog) == 0) continue;
       return std::unexpected(bind_error(socket.address, errno));
     }
   }
-  for (Socket& socket : sockets_) {
-    if (socket.address.kind == ListenAddress::Kind::unix_path) continue;
-    for (Fd& descriptor : socket.descriptors) static_cast<void>(descriptor.release());  // the workers' now
+  return {};
+}
+
+std::vector<size_t> Listeners::dealt_to(uint32_t worker, const Socket& socket) const {
+  const size_t count = socket.descriptors.size();
+  std::vector<size_t> places;
+  if (socket.shared) {
+    for (size_t place = 0; place < count; ++place) places.push_back(place);
+  } else if (worker >= count && count > 0) {  // no socket of its own could be had
+    places.push_back(worker % count);
+  } else {
+    for (size_t place = worker; place < count; place += workers_) places.push_back(place);
+  }
+  return places;
+}
+
+// Shut down by the worker that stops only where no other worker accepts on it.
+Worker::Listener Listeners::listener_of(const Socket& socket, size_t place) const {
+  Worker::Listener listener;
+  listener.id = socket.id + static_cast<uint32_t>(place);
+  listener.only_ours = socket.only_ours && !socket.shared && socket.descriptors.size() >= workers_;
+  listener.proxy_protocol = socket.address.proxy_protocol;
+  listener.peer_size = peer_size_of(socket.descriptors[place].number());
+  return listener;
+}
+
+Result<std::vector<Worker::Listener>> Listeners::of_worker(uint32_t worker) const {
+  std::vector<Worker::Listener> listeners;
+  for (const Socket& socket : sockets_) {
+    for (const size_t place : dealt_to(worker, socket)) {
+      Worker::Listener listener = listener_of(socket, place);
+      auto copied = duplicate(socket.descriptors[place].number(), socket.address, listener.descriptor);
+      if (!copied) return std::unexpected(copied.error());
+      listeners.push_back(std::move(listener));
+    }
+  }
+  return listeners;
+}
+
+Result<void> Listeners::give_to_workers(const Socket& socket, std::vector<Worker::ListenerChange>& additions) const {
+  for (uint32_t worker = 0; worker < workers_; ++worker) {
+    for (const size_t place : dealt_to(worker, socket)) {
+      Worker::Listener listener = listener_of(socket, place);
+      auto copied = duplicate(socket.descriptors[place].number(), socket.address, listener.descriptor);
+      if (!copied) return copied;
+      additions.push_back({Worker::ListenerChange::Kind::add, worker, std::move(listener)});
+    }
   }
   return {};
 }
 
-std::vector<server::Worker::Listener> Listeners::of_worker(uint32_t worker) const {
-  std::vector<server::Worker::Listener> listeners;
+void Listeners::let_go() {
+  for (Socket& socket : sockets_) {
+    socket.file.remove();
+    socket.descriptors.clear();
+  }
+}
+
+std::vector<Worker::ListenerChange> Listeners::hand_over() {
+  std::vector<Worker::ListenerChange> changes;
+  for (Socket& socket : sockets_) {
+    for (uint32_t worker = 0; worker < workers_; ++worker) {
+      for (const size_t place : dealt_to(worker, socket)) {
+        Worker::Listener listener = listener_of(socket, place);
+        if (!listener.only_ours) continue;
+        listener.only_ours = false;
+        changes.push_back({Worker::ListenerChange::Kind::change, worker, std::move(listener)});
+      }
+    }
+    socket.file.keep();
+    socket.descriptors.clear();
+  }
+  return changes;
+}
+
+std::vector<HandedSocket> Listeners::descriptors() const {
+  std::vector<HandedSocket> handed;
   for (const Socket& socket : sockets_) {
-    // Asked for the length of an unnamed unix peer, 2 bytes are all there is.
-    if (socket.address.kind == ListenAddress::Kind::unix_path) {
-      listeners.push_back({socket.descriptors[0].number(), false, sizeof(sa_family_t)});
-    } else {
-      listeners.push_back({socket.descriptors[worker].number(), true, socket.address.address_size});
+    for (const Fd& descriptor : socket.descriptors) {
+      handed.push_back({descriptor.number(), socket.name, socket.only_ours, socket.from_manager});
     }
   }
-  return listeners;
+  return handed;
 }
 
 std::string Listeners::text() const {

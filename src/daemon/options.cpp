@@ -17,7 +17,7 @@ namespace {
 
 using Action = Options::Action;
 
-enum class Flag { config, listen, set, check, print_config, features, version, help };
+enum class Flag { config, listen, set, check, print_config, explain, host, header, features, version, help };
 
 struct FlagRow {
   Flag flag;
@@ -27,12 +27,15 @@ struct FlagRow {
   std::string_view help;
 };
 
-constexpr std::array<FlagRow, 8> flags = {{
+constexpr std::array<FlagRow, 11> flags = {{
     {Flag::config, "config", 'c', "FILE", "serve what FILE (TOML) says; default: $URINGD_CONFIG"},
     {Flag::listen, "listen", 'l', "ADDRESS", "listen here (repeatable): 127.0.0.1:8080, [::1]:8080, :8080, unix:PATH"},
     {Flag::set, "set", 's', "KEY=VALUE", "override a key (repeatable): --set server.workers=2"},
     {Flag::check, "check", 't', "", "check the configuration, print every problem, exit 0 or 2"},
     {Flag::print_config, "print-config", 0, "", "print the effective configuration and where each value came from"},
+    {Flag::explain, "explain", 0, "PATH", "tell which site, rule, file, variant and headers PATH would get, and why"},
+    {Flag::host, "host", 0, "NAME", "with --explain: the host asked for; default: the first name of the first site"},
+    {Flag::header, "header", 0, "FIELD", "with --explain (repeatable): a field of the request, 'Accept-Encoding: br'"},
     {Flag::features, "features", 0, "", "print what this kernel's io_uring offers"},
     {Flag::version, "version", 'V', "", "print the version"},
     {Flag::help, "help", 'h', "", "print this help"},
@@ -143,6 +146,9 @@ class Parser {
       case Flag::set: return set(written, value);
       case Flag::check: return act(Action::check, written);
       case Flag::print_config: return act(Action::print_config, written);
+      case Flag::explain: return explain(written, value);
+      case Flag::host: return host(written, value);
+      case Flag::header: return header(written, value);
       case Flag::features: return act(Action::features, written);
       case Flag::version: return answer(Action::version);
       case Flag::help: return answer(Action::help);
@@ -160,9 +166,45 @@ class Parser {
     return std::nullopt;
   }
 
+  // What they say becomes lines of a request's head.
+  static std::optional<Error> one_line(std::string_view written, std::string_view value) {
+    if (value.find_first_of("\r\n") == value.npos) return std::nullopt;
+    return Error{std::string(written) + ": a line break in the value; a request has it encoded (%0A)"};
+  }
+
+  std::optional<Error> explain(std::string_view written, std::string_view path) {
+    if (auto error = one_line(written, path)) return error;
+    if (!options_.question.target.empty()) return Error{std::string(written) + ": given twice; expected one path"};
+    options_.question.target = path;
+    return act(Action::explain, written);
+  }
+
+  std::optional<Error> host(std::string_view written, std::string_view name) {
+    if (auto error = one_line(written, name)) return error;
+    if (options_.question.host) return Error{std::string(written) + ": given twice; expected one host"};
+    options_.question.host = name;
+    return std::nullopt;
+  }
+
+  std::optional<Error> header(std::string_view written, std::string_view field) {
+    if (auto error = one_line(written, field)) return error;
+    const std::size_t colon = field.find(':');
+    if (colon == field.npos || colon == 0) {
+      return Error{std::string(written) + " " + std::string(field) +
+                   ": expected NAME: VALUE, such as --header 'Accept-Encoding: br'"};
+    }
+    constexpr std::string_view host = "host";
+    const auto folded = [](char a, char b) { return (a | 0x20) == b; };
+    if (std::ranges::equal(field.substr(0, colon), host, folded)) {
+      return Error{std::string(written) + " " + std::string(field) + ": expected --host NAME for the host"};
+    }
+    options_.question.fields.emplace_back(field);
+    return std::nullopt;
+  }
+
   std::optional<Error> act(Action action, std::string_view written) {
     if (options_.action != Action::serve && options_.action != action) {
-      return Error{std::string(written) + ": expected one of --check, --print-config, --features"};
+      return Error{std::string(written) + ": expected one of --check, --print-config, --explain, --features"};
     }
     options_.action = action;
     return std::nullopt;
@@ -180,6 +222,10 @@ class Parser {
     if (sources.file && sources.directory) {
       return failure("both --config " + *sources.file + " and a directory, " + *sources.directory +
                      "; expected one (root of [[site]] names the directory in a file)");
+    }
+    const Question& question = options_.question;
+    if (options_.action != Action::explain && (question.host || !question.fields.empty())) {
+      return failure(std::string(question.host ? "--host" : "--header") + ": only with --explain PATH");
     }
     if (!sources.file && !sources.directory && config_env && *config_env != '\0') sources.file = config_env;
     if (!sources.file && !sources.directory && options_.action != Action::features) {
@@ -216,7 +262,8 @@ std::string help_text() {
   }
   return out +
          "\nSIGTERM and SIGINT let responses in flight finish; a second one stops at once.\n"
-         "Exit codes: 0 clean stop; 1 could not start or run; 2 a wrong command line or configuration.\n";
+         "Exit codes: 0 clean stop; 1 could not start or run; 2 a wrong command line or configuration.\n"
+         "Of --explain: 0 where the answer is 2xx or 3xx, 1 where it is 4xx or 5xx.\n";
 }
 
 }  // namespace uringd::daemon

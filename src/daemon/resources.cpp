@@ -166,7 +166,8 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
   const uint64_t in_use = 1024 + 2 * uint64_t{config.disk.queue_size};
   const uint64_t spare = resources.descriptors > in_use ? resources.descriptors - in_use : 0;
   options.kept_files = std::clamp<size_t>(share(spare / 16), 8, 4096);
-  options.kept_descriptors = share(std::min<uint64_t>({spare / 4 * 3, 65536, memory / 64 / (2 * KiB)}));
+  // A quarter as many are sockets'; what is left belongs to downloads under way.
+  options.kept_descriptors = share(std::min<uint64_t>({spare / 8 * 5, 65536, memory / 64 / (2 * KiB)}));
   options.stream_memory_bytes = share(std::min(config.disk.stream_memory_bytes, memory / 8));
   // The limit is per user and the rings themselves need some of it: buffers may take half, or none.
   options.register_memory = options.stream_memory_bytes * workers <= resources.memory_lock_bytes / 2;
@@ -176,6 +177,7 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
       std::max<size_t>(share(std::clamp(memory / 16, 4 * MiB, 256 * MiB)), 4 * config.limits.header_size_bytes);
   const size_t receive_buffers = share(memory / 32) / options.ring.receive_buffer_bytes;
   options.ring.receive_buffers = static_cast<uint32_t>(std::bit_floor(std::clamp<size_t>(receive_buffers, 32, 512)));
+  options.ring.restricted = config.server.sandbox;
   options.disk_queue_size = std::max(1U, config.disk.queue_size / workers);
   // A few more sockets than connections: those accepted while the limit is being reached wait in their slots.
   options.ring.direct_slots = std::min<uint32_t>(connections + 1024, 1U << 17);

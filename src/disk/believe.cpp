@@ -20,12 +20,18 @@ void Disk::on_notice(Notice notice) {
   if (auto* rendered = std::get_if<Rendered>(&notice)) return on_rendered(*rendered);
   if (auto* encoded = std::get_if<Encoded>(&notice)) return copies_.on_encoded(*encoded);
   auto& preload = std::get<Preload>(notice);
-  for (std::string& path : preload.paths) preloads_.emplace_back(preload.site, std::move(path));
+  if (gone_ || !active(preload.site)) return;
+  for (std::string& path : preload.paths) {
+    if (path.empty()) continue;
+    preloads_.emplace_back(preload.site, std::move(path));
+    held_.add(preload.site);
+  }
   start_preloads();
 }
 
 void Disk::on_invalidated(const Invalidated& notice) {
   CHECK(!notice.path.empty() && notice.path.front() == '/');
+  if (!active(notice.site) && !uses(notice.site)) return;  // the slot may be empty
   ++counters_.invalidated;
   drop_name(notice.site, notice.path);
   for (const http::Coding coding : http::real_codings) {

@@ -65,6 +65,7 @@ bool Copies::order(cache::Entry& base, Coding coding, Effort effort, Waiter* wai
     return false;
   }
   all_.push_back(*order);
+  held_.add(base.key().site);
   if (waiter) order->waiters.push_back(*waiter);
   return true;
 }
@@ -131,6 +132,7 @@ void Copies::end(Order& order, int status) {
   while (Waiter* waiter = order.waiters.pop_front()) waiting.push_back(*waiter);
   order.unlink();
   orders_.release(order);
+  held_.remove(base->key().site);
   const Outcome outcome{.status = status, .entry = status == 200 ? base : cache::EntryRef()};
   while (Waiter* waiter = waiting.pop_front()) waiter->on_fetched(outcome);
 }
@@ -139,6 +141,16 @@ void Copies::end(Order& order, int status) {
 void Copies::take_back(const Order& order) {
   const bool best = order.effort == Effort::best;
   order.base->set_copy_state(order.coding, best ? CopyState::quick : CopyState::none);
+}
+
+void Copies::leave(const std::function<bool(uint32_t)>& leaves) {
+  Order* next = nullptr;
+  for (Order* order = all_.front(); order; order = next) {
+    next = all_.after(*order);
+    if (!leaves(order->base->key().site) || !order->waiters.empty()) continue;
+    take_back(*order);
+    end(*order, 503);
+  }
 }
 
 void Copies::let_go() {

@@ -130,8 +130,9 @@ void Fetch::settle_known() {
   known_->looked(disk_.clock_.monotonic_ms, generation(), known_->stamp());
   disk_.watch(*known_);
   // Found missing again since its directory's watch stands: whatever happens from now on will be told.
-  if (known_->kind() == cache::Kind::verdict &&
-      disk_.directories_.watched(site_, directory_of(key().path), disk_.clock_.monotonic_ms)) {
+  const auto* directory = static_cast<const Directories::Directory*>(known_->mark());
+  if (known_->kind() == cache::Kind::verdict && directory &&
+      Directories::watched(*directory, disk_.clock_.monotonic_ms)) {
     known_->settle();
   }
   settle({.status = 200, .entry = known_, .unchanged = true, .opened_ns = opened_ns_});
@@ -174,7 +175,7 @@ void Fetch::settle_verdict(int status) {
 
 // What was read before a change became known is for those who asked before it.
 void Fetch::insert(const cache::EntryRef& entry) {
-  if (doubtful_ || disk_.gone_) return;
+  if (doubtful_ || disk_.gone_ || !disk_.active(site_)) return;
   disk_.cache_.insert(entry, disk_.clock_.monotonic_ms);
   if (entry->in_cache()) disk_.watch(*entry);
 }
@@ -216,6 +217,12 @@ void Fetch::let_go() {
   if (state_ == State::rendering) settle({.status = 503});
 }
 
+void Fetch::leave() {
+  if (lent_ > 0 || !waiters_.empty()) return;
+  if (Link<Fetch, WaitingForThread>::linked()) static_cast<Link<Fetch, WaitingForThread>*>(this)->unlink();
+  settle({.status = 503});
+}
+
 // The end, once. The fetch leaves the tables before it wakes its waiters: what they ask for next is a new fetch.
 void Fetch::settle(const Outcome& outcome) {
   become(State::settled);
@@ -226,7 +233,10 @@ void Fetch::settle(const Outcome& outcome) {
   disk_.on_settled(*this);  // before: what waiters ask for next may need its place
   while (Waiter* waiter = waiters_.pop_front()) waiter->on_fetched(outcome);
   known_.reset();
-  disk_.fetches_.release(*this);  // *this is gone
+  Disk& disk = disk_;
+  const uint32_t site = site_;
+  disk.fetches_.release(*this);  // *this is gone
+  disk.held_.remove(site);
 }
 
 }  // namespace uringd::disk

@@ -31,11 +31,16 @@ void Fetch::begin_read() {
   read_began_wall_ns_ = disk_.clock_.wall_ns;
   read_bytes_ = 0;
   if (before_.size_bytes == 0) return look_again();
-  const bool cached = foreign() ? disk_.by_evidence_cached(descriptor_, 0, before_.size_bytes)
-                                : disk_.probably_cached(descriptor_, 0, before_.size_bytes);
-  if (cached) return submit_read(uring::Walk::cached);
+  if (probably_cached()) return submit_read(uring::Walk::cached);
   disk_.was_cold();
   with_thread();
+}
+
+// A borrowed file was read whole less than stale_after ago.
+bool Fetch::probably_cached() {
+  if (borrowed_ && disk_.borrowed_unasked()) return true;
+  return foreign() ? disk_.by_evidence_cached(descriptor_, 0, before_.size_bytes)
+                   : disk_.probably_cached(descriptor_, 0, before_.size_bytes);
 }
 
 void Fetch::submit_read(uring::Walk walk) {

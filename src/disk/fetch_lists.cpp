@@ -59,6 +59,7 @@ void Fetch::list_files() {
                      .resolve = rules.resolve,
                      .hidden = rules.hidden,
                      .directory = Fd(std::exchange(descriptor_, -1)),
+                     .prefix = rules.prefix,
                      .path = std::string(name()),
                      .form = form_};
   if (!disk_.helper_->list_files(std::move(order), ticket())) return settle_unasked();

@@ -27,7 +27,7 @@ bool offers_siblings(const cache::Entry& entry) {
 
 // The file may be open yet, since its path was last looked at: its bytes are read without another open.
 bool Fetch::borrow() {
-  if (of_directory() || known_ || attempts_ > 0) return false;
+  if (of_directory() || known_ || attempts_ > 0 || !disk_.kept_share_.has(hash_)) return false;
   cache::Entry* kept = disk_.kept_.find(key(), disk_.clock_.monotonic_ms);
   if (!kept || kept->generation() != generation()) return false;
   if (disk_.clock_.monotonic_ms - kept->looked_at_ms() > disk_.options_.stale_after_ms) return false;
@@ -45,6 +45,7 @@ bool Fetch::borrow() {
   descriptor_ = file->descriptor();
   before_ = file->attributes();
   ++disk_.counters_.borrowed;
+  disk_.kept_share_.borrowed();
   become(State::reading);
   begin_read();
   return true;
@@ -53,17 +54,19 @@ bool Fetch::borrow() {
 // For who asks next, once the cache has had to let the bytes go. What is said about them is asked for anew then.
 void Fetch::keep_descriptor() {
   const bool of_this_tree = root_ == state_of_site_->root.get();
-  if (borrowed_ || doubtful_ || !of_this_tree || foreign()) return;
-  if (before_.size_bytes == 0 || !disk_.keeps_descriptors()) return;
+  if (borrowed_ || doubtful_ || !of_this_tree || foreign() || !disk_.active(site_)) return;
+  if (before_.size_bytes == 0 || !disk_.keeps_descriptors() || !disk_.kept_share_.has(hash_)) return;
   const OpenFile::Place place{.site = site_};
   auto* opened = new (std::nothrow) OpenFile(disk_.ring_, descriptor_, before_, {}, place, &disk_);
   if (!opened) return;
+  disk_.held_.add(site_);
   descriptor_ = -1;
   auto kept = disk_.kept_.make_holder(key(), name(), cache::Kind::file, std::make_unique<KeptFile>(OpenFileRef(opened)),
                                       kept_file_bytes);
   if (!kept) return;
   kept->looked(disk_.clock_.monotonic_ms, generation(), {});
   disk_.kept_.insert(kept, disk_.clock_.monotonic_ms);
+  disk_.kept_share_.kept(disk_.kept_.count());
 }
 
 void Fetch::begin_tree(const Root& root) {
@@ -193,7 +196,7 @@ void Fetch::on_regular(const uring::Attributes& attributes) {
 // A sibling is a representation of the file that it lies beside, of that one's media type.
 std::string_view Fetch::describe(Lines& lines) {
   const std::string_view described = kind_ == SpecialKey::Kind::sibling ? name().substr(0, base_bytes_) : name();
-  description_ = disk_.describer_.describe(site_, described, lines);
+  description_ = disk_.sites_.describer(site_).describe(described, lines);
   CHECK(description_.lines_bytes <= lines.size());
   // Beside a file that only the tree before still has lie siblings of nothing, or of another release.
   if (coding_ != http::Coding::identity || of_tree_before()) description_.siblings = false;
@@ -210,6 +213,7 @@ void Fetch::keep_open(const uring::Attributes& attributes) {
   OpenFile::Facts facts{description_, std::string(lines), std::string(name()), coding_};
   auto* opened = new (std::nothrow) OpenFile(disk_.ring_, descriptor_, attributes, std::move(facts), place, &disk_);
   if (!opened) return settle({.status = 503});
+  disk_.held_.add(site_);
   descriptor_ = -1;  // the file's now
   OpenFileRef file(opened);
   auto kept =

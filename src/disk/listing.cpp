@@ -42,7 +42,7 @@ std::optional<struct statx> target_of(const ListingOrder& order, std::string_vie
 bool shown(const ListingOrder& order, std::string_view name, unsigned char type) {
   if (type != DT_REG && type != DT_DIR && type != DT_LNK && type != DT_UNKNOWN) return false;
   // RFC 8615 §3: /.well-known/ is served whatever `hidden` says.
-  return order.hidden || !name.starts_with('.') || (order.path == "/" && name == ".well-known");
+  return order.hidden || !name.starts_with('.') || (order.prefix.empty() && order.path == "/" && name == ".well-known");
 }
 
 void look_at(const ListingOrder& order, std::string_view name, std::vector<http::ListedFile>& files) {

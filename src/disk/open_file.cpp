@@ -25,7 +25,7 @@ OpenFile::~OpenFile() {
   if (closer_) {
     // The last close of a removed file frees its blocks: 300 ms for 1 GiB (measured).
     constexpr uint64_t slow_to_free_bytes = uint64_t{4} << 20;
-    closer_->close(descriptor_, place_.site, place_.foreign || attributes_.size_bytes >= slow_to_free_bytes);
+    closer_->close_last(descriptor_, place_.site, place_.foreign || attributes_.size_bytes >= slow_to_free_bytes);
   } else {
     ring_.close_file(descriptor_);
   }

@@ -31,30 +31,79 @@ Result<Root> describe_root(Fd directory) {
               .read_only = file_system.read_only};
 }
 
-Sites::Sites(std::vector<Site> sites) : slots_(sites.size()) {
-  for (size_t index = 0; index < sites.size(); ++index) {
-    CHECK(sites[index].root);
-    CHECK(sites[index].pages);
-    slots_[index].rules = std::move(sites[index].rules);
-    // No name has room for a longer one.
-    std::erase_if(slots_[index].rules.extensions,
-                  [](const std::string& extension) { return extension.size() > NAME_MAX; });
-    auto first = std::make_unique<SiteState>();
-    first->root = std::move(sites[index].root);
-    first->pages = std::move(sites[index].pages);
-    slots_[index].state.store(first.release(), std::memory_order_release);
-  }
+Sites::Sites(std::vector<Site> sites) {
+  for (Site& site : sites) static_cast<void>(add(std::move(site)));
 }
 
 Sites::~Sites() {
-  for (Slot& slot : slots_) delete slot.state.load(std::memory_order_acquire);
+  for (std::atomic<Chunk*>& place : chunks_) {
+    const std::unique_ptr<Chunk> chunk(place.load(std::memory_order_acquire));
+    if (!chunk) return;
+    for (Slot& slot : *chunk) delete slot.state.load(std::memory_order_acquire);
+  }
+}
+
+// --- slots ---
+
+uint32_t Sites::take_slot() {
+  if (!empty_.empty()) {
+    const uint32_t site = empty_.back();
+    empty_.pop_back();
+    return site;
+  }
+  const uint32_t site = bound_.load(std::memory_order_relaxed);
+  CHECK(site < most_slots);
+  std::atomic<Chunk*>& chunk = chunks_[site / chunk_slots];
+  if (chunk.load(std::memory_order_relaxed) == nullptr) chunk.store(new Chunk, std::memory_order_release);
+  bound_.store(site + 1, std::memory_order_release);
+  return site;
+}
+
+uint32_t Sites::add(Site site) {
+  CHECK(site.root);
+  CHECK(site.pages);
+  // No name has room for a longer one.
+  std::erase_if(site.rules.extensions, [](const std::string& extension) { return extension.size() > NAME_MAX; });
+  auto first = std::make_unique<SiteState>();
+  first->root = std::move(site.root);
+  first->pages = std::move(site.pages);
+  const std::lock_guard guard(mutex_);
+  const uint32_t number = take_slot();
+  Slot& taken = slot(number);
+  CHECK(taken.state.load(std::memory_order_relaxed) == nullptr);
+  first->generation = first->release = taken.next_generation;
+  taken.rules = std::move(site.rules);
+  taken.describer = std::move(site.describer);
+  taken.state.store(first.release(), std::memory_order_release);
+  return number;
+}
+
+void Sites::remove(uint32_t site) {
+  std::unique_ptr<const SiteState> last;  // closes its root, which may wait for a disk: not under the lock
+  std::shared_ptr<const Describer> describer;
+  const std::lock_guard guard(mutex_);
+  CHECK(site < bound());
+  Slot& left = slot(site);
+  last.reset(left.state.exchange(nullptr, std::memory_order_acq_rel));
+  CHECK(last);
+  left.next_generation = last->generation + 1;
+  left.rules = {};
+  describer = std::move(left.describer);
+  empty_.push_back(site);
+}
+
+std::string Sites::name_of(uint32_t site) const {
+  const SiteRules& of = rules(site);
+  return of.prefix.empty() ? "site " + of.root_path : "mount " + of.prefix;
 }
 
 std::unique_ptr<const SiteState> Sites::publish(uint32_t site, std::unique_ptr<const SiteState> next) {
   CHECK(next);
   CHECK(next->root);
   CHECK(next->pages);
-  return std::unique_ptr<const SiteState>(slots_[site].state.exchange(next.release(), std::memory_order_acq_rel));
+  auto before = std::unique_ptr<const SiteState>(slot(site).state.exchange(next.release(), std::memory_order_acq_rel));
+  CHECK(before);  // an empty slot has no writer
+  return before;
 }
 
 }  // namespace uringd::disk

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -40,12 +41,21 @@ bool KernelTransfer::resident(int file, uint64_t offset, size_t bytes, bool ends
   return has_arrived(file, offset) && has_arrived(file, last);
 }
 
-Transferred KernelTransfer::send(int file, uint64_t offset, size_t bytes, int socket) {
+// What goes before leaves at once. Held back with MSG_MORE until the pages follow, an answer of 64 KiB took 45 us under
+// bbr, and so it does in nginx with tcp_nopush; without it took 34.
+Transferred KernelTransfer::send(std::span<const char> before, int file, uint64_t offset, size_t bytes, int socket) {
+  const auto refused = [] {
+    return errno == EAGAIN || errno == EINTR ? Transferred::End::full : Transferred::End::broken;
+  };
+  if (!before.empty()) {
+    const ssize_t sent = ::send(socket, before.data(), before.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) return {refused()};
+    if (static_cast<size_t>(sent) < before.size()) return {Transferred::End::full, 0, static_cast<size_t>(sent)};
+  }
   auto position = static_cast<off_t>(offset);
   const ssize_t sent = sendfile(socket, file, &position, bytes);
-  if (sent > 0) return {Transferred::End::sent, static_cast<size_t>(sent)};
-  const bool full = sent < 0 && (errno == EAGAIN || errno == EINTR);
-  return {full ? Transferred::End::full : Transferred::End::broken};
+  if (sent > 0) return {Transferred::End::sent, static_cast<size_t>(sent), before.size()};
+  return {sent < 0 ? refused() : Transferred::End::broken, 0, before.size()};
 }
 
 }  // namespace uringd::disk

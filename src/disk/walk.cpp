@@ -28,19 +28,24 @@ Fd open_below(int root, const std::string& path, uint64_t flags, uint64_t resolv
 
 }  // namespace
 
-TreeWalk::TreeWalk(int root, std::vector<std::string> patterns, uring::Resolve resolve)
-    : root_(root), patterns_(std::move(patterns)), resolve_(resolve) {
+TreeWalk::TreeWalk(int root, std::string prefix, const std::vector<std::string>& patterns, uring::Resolve resolve)
+    : root_(root), prefix_(std::move(prefix)), resolve_(resolve) {
+  for (const std::string& pattern : patterns) {
+    for (std::string& plain : glob_written_out(pattern)) patterns_.push_back(std::move(plain));
+  }
   if (!patterns_.empty()) waiting_.emplace_back();
 }
 
 TreeWalk::~TreeWalk() = default;
 TreeWalk::TreeWalk(TreeWalk&&) noexcept = default;
 
-bool TreeWalk::matches(std::string_view path) const {
+bool TreeWalk::matches(std::string_view path_in_tree) const {
+  const std::string path = prefix_ + std::string(path_in_tree);
   return std::ranges::any_of(patterns_, [&](const std::string& pattern) { return glob_match(pattern, path); });
 }
 
-bool TreeWalk::may_match_below(std::string_view directory) const {
+bool TreeWalk::may_match_below(std::string_view directory_in_tree) const {
+  const std::string directory = prefix_ + std::string(directory_in_tree);
   return std::ranges::any_of(patterns_,
                              [&](const std::string& pattern) { return glob_may_match_below(pattern, directory); });
 }

@@ -37,24 +37,22 @@ void add_once(std::vector<uint32_t>& sites, uint32_t site) {
 
 }  // namespace
 
-Watch::Watch(const Sites& sites, log::Logger& logger, uint32_t limit)
-    : sites_(sites),
-      logger_(logger),
-      limit_(limit > 0 ? limit : limit_of_machine()),
-      said_remote_(sites.count(), false) {
-  for (uint32_t site = 0; site < sites.count(); ++site) {
-    auto held = std::make_unique<Held>();
-    held->site = site;
-    held->is_root_path = true;
-    root_paths_.push_back(std::move(held));
-  }
+Watch::Watch(const Sites& sites, log::Logger& logger, uint32_t limit) : sites_(sites), logger_(logger) {
+  set_limit(limit);
 }
 
 Watch::~Watch() = default;
 
+void Watch::set_limit(uint32_t limit) { limit_ = limit > 0 ? limit : limit_of_machine(); }
+
 bool Watch::open() {
+  CHECK(!inotify_.open());
   inotify_ = Fd(inotify_init1(IN_CLOEXEC));
-  if (inotify_.open()) return true;
+  if (inotify_.open()) {
+    said_ = {};
+    rebuild_all();
+    return true;
+  }
   const int error = errno;
   const char* const way_out =
       error == EMFILE ? ": raise the sysctl fs.inotify.max_user_instances (or the limit of open files)" : "";
@@ -63,7 +61,40 @@ bool Watch::open() {
   return false;
 }
 
+void Watch::close() {
+  const auto forget = [](Held& held) {
+    held.claims.clear();
+    held.queued = false;
+  };
+  for (auto& [site, tree] : trees_) forget(tree.root_path);
+  for (auto& [key, held] : held_) forget(held);
+  queue_.clear();
+  nodes_.clear();
+  idle_.clear();
+  inotify_ = Fd();
+}
+
 // --- what is asked for ---
+
+void Watch::add_tree(uint32_t site) {
+  const auto [at, is_new] = trees_.try_emplace(site);
+  CHECK(is_new);
+  at->second.root_path = {.site = site, .is_root_path = true};
+  rebuild(site);
+}
+
+void Watch::remove_tree(uint32_t site) {
+  const auto tree = trees_.find(site);
+  CHECK(tree != trees_.end());
+  let_go(tree->second.root_path);
+  trees_.erase(tree);
+  for (auto at = held_.lower_bound({site, std::string()}); at != held_.end() && at->first.first == site;) {
+    let_go(at->second);
+    at = held_.erase(at);
+  }
+  while (drop_idle_node()) {  // those of other trees too: they are only kept for the case that they are wanted again
+  }
+}
 
 void Watch::add(uint32_t site, std::string_view directory, uint32_t worker) {
   const auto [at, is_new] = held_.try_emplace({site, std::string(directory)});
@@ -72,7 +103,7 @@ void Watch::add(uint32_t site, std::string_view directory, uint32_t worker) {
   if (!is_new) return;
   held.site = site;
   held.directory = directory;
-  walk(held);
+  if (is_open() && trees_.contains(site)) walk(held);
 }
 
 void Watch::remove(uint32_t site, std::string_view directory, uint32_t worker) {
@@ -81,25 +112,29 @@ void Watch::remove(uint32_t site, std::string_view directory, uint32_t worker) {
   Held& held = at->second;
   std::erase(held.workers, worker);
   if (!held.workers.empty()) return;
-  if (held.queued) std::erase(queue_, &held);
-  for (const Claim& claim : held.claims) give_back(site, claim);
+  let_go(held);
   held_.erase(at);
 }
 
+void Watch::let_go(Held& held) {
+  if (held.queued) std::erase(queue_, &held);
+  for (const Claim& claim : held.claims) give_back(held.site, claim);
+}
+
 void Watch::enqueue(Held& held) {
-  if (std::exchange(held.queued, true)) return;
+  if (!is_open() || std::exchange(held.queued, true)) return;
   queue_.push_back(&held);
 }
 
 void Watch::rebuild(uint32_t site) {
-  enqueue(*root_paths_[site]);
+  enqueue(trees_.at(site).root_path);
   for (auto at = held_.lower_bound({site, std::string()}); at != held_.end() && at->first.first == site; ++at) {
     enqueue(at->second);
   }
 }
 
 void Watch::rebuild_all() {
-  for (uint32_t site = 0; site < sites_.count(); ++site) rebuild(site);
+  for (const auto& [site, tree] : trees_) rebuild(site);
 }
 
 bool Watch::work(uint32_t count) {
@@ -217,7 +252,7 @@ WatchNews Watch::on_events(std::span<const char> events) {
     return !told.insert(std::to_string(notice.site) + notice.path).second;
   });
   // The way to the root as it is now, before anybody looks where it leads.
-  for (const uint32_t site : news.roots) walk(*root_paths_[site]);
+  for (const uint32_t site : news.roots) walk(trees_.at(site).root_path);
   return news;
 }
 

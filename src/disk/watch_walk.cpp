@@ -159,11 +159,10 @@ void Watch::walk(Held& held) {
   const std::set<Claim> before = std::exchange(held.claims, {});
   const Root& root = *sites_.state(held.site).root;
   if (root.remote) {
-    if (!said_remote_[held.site]) {
-      logger_.info("site " + std::to_string(held.site + 1) + ": " + sites_.rules(held.site).root_path +
+    if (!std::exchange(trees_.at(held.site).said_remote, true)) {
+      logger_.info(sites_.name_of(held.site) + ": " + sites_.rules(held.site).root_path +
                    " is on a network or FUSE file system, which is not watched: changes are seen after "
                    "cache.stale_after");
-      said_remote_[held.site] = true;
     }
   } else if (held.is_root_path) {
     const std::string& path = sites_.rules(held.site).root_path;

@@ -66,7 +66,10 @@ Named find_tag(std::string_view list, const EntityTag& ours, bool strong) {
 /// All lines of a list field are one list (RFC 9110 §5.3), in which a star has no place.
 bool field_matches(const Request& request, Field field, std::string_view etag, bool strong) {
   std::optional<std::string_view> line = request.field(field);
-  if (!request.repeated(field)) return line && etag_list_matches(*line, etag, strong);
+  if (!request.repeated(field)) {
+    if (line && *line == etag && etag.starts_with('"')) return true;  // a browser's: the tag that we gave it, alone
+    return line && etag_list_matches(*line, etag, strong);
+  }
   const std::optional<EntityTag> ours = own_tag(etag);
   while (ours && line) {
     const Named named = find_tag(*line, *ours, strong);

@@ -14,7 +14,7 @@ inline constexpr size_t field_count = static_cast<size_t>(Field::count_);
 inline constexpr std::array<std::string_view, field_count> field_names = {
     "host",     "if-match", "if-none-match",   "if-modified-since", "if-unmodified-since",
     "if-range", "range",    "accept",          "accept-encoding",   "user-agent",
-    "referer",  "expect",   "x-forwarded-for", "forwarded"};
+    "referer",  "expect",   "x-forwarded-for", "forwarded",         "authorization"};
 
 /// A Field's number, or one of these.
 enum KnownField : size_t { field_connection = field_count, field_content_length, field_transfer_encoding, field_other };
@@ -42,7 +42,7 @@ constexpr size_t find_field(std::string_view name) {
     case 8: return one_of(Field::if_match, Field::if_range);
     case 9: return one_of(Field::forwarded);
     case 10: return is("connection") ? field_connection : one_of(Field::user_agent);
-    case 13: return one_of(Field::if_none_match);
+    case 13: return one_of(Field::if_none_match, Field::authorization);
     case 14: return is("content-length") ? field_content_length : field_other;
     case 15: return one_of(Field::accept_encoding, Field::x_forwarded_for);
     case 17: return is("transfer-encoding") ? field_transfer_encoding : one_of(Field::if_modified_since);

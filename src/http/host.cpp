@@ -7,6 +7,7 @@
 #include <array>
 
 #include "characters.hpp"
+#include "uringd/base/check.hpp"
 
 namespace uringd::http {
 namespace {
@@ -68,6 +69,23 @@ std::optional<Authority> split(std::string_view value) {
   return Authority{value.substr(0, host_size), literal};
 }
 
+/// One address has many texts ("::1", "0:0::1"): the one of RFC 5952, in its brackets. nullopt: no IPv6 address.
+std::optional<std::string_view> canonical_literal(std::string_view literal, std::span<char> out) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  literal = literal.substr(1, literal.size() - 2);
+  if (literal.size() >= text.size()) return std::nullopt;
+  std::ranges::copy(literal, text.begin());
+  in6_addr address;
+  if (inet_pton(AF_INET6, text.data(), &address) != 1) return std::nullopt;
+  CHECK(inet_ntop(AF_INET6, &address, text.data(), text.size()));
+  const std::string_view written(text.data());
+  if (written.size() + 2 > out.size()) return std::nullopt;
+  out[0] = '[';
+  std::ranges::copy(written, out.begin() + 1);
+  out[written.size() + 1] = ']';
+  return std::string_view{out.data(), written.size() + 2};
+}
+
 }  // namespace
 
 bool valid_host(std::string_view host_value) { return split(host_value).has_value(); }
@@ -76,6 +94,9 @@ std::optional<std::string_view> canonical_host(std::string_view host_value, std:
   const std::optional<Authority> authority = split(host_value);
   if (!authority) return std::nullopt;
   std::string_view host = authority->host;
+  if (authority->literal) {
+    if (const auto canonical = canonical_literal(host, out)) return canonical;
+  }
   if (!authority->literal && host.ends_with('.')) host.remove_suffix(1);
   if (host.empty() || host.size() > out.size()) return std::nullopt;
   std::ranges::transform(host, out.begin(), lower);

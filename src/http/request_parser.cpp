@@ -14,6 +14,7 @@
 
 #include "characters.hpp"
 #include "chunked.hpp"
+#include "eight_bytes.hpp"
 #include "field_names.hpp"
 #include "parser_events.hpp"
 #include "uringd/base/check.hpp"
@@ -24,14 +25,15 @@ namespace {
 
 constexpr uint8_t max_empty_lines = 8;  // RFC 9112 §2.2 asks for one; some old clients send a few after a body
 
+constinit const llhttp_settings_t head_settings = ParserEvents::head_settings();
+
 llhttp_t* engine_of(unsigned char* bytes) { return std::launder(reinterpret_cast<llhttp_t*>(bytes)); }
 
-bool good_target_bytes(std::string_view target) {
-  bool bad = false;
-  for (char c : target) bad |= c <= ' ' || c == 0x7f || c == '#';  // char is signed: non-ASCII bytes are below ' '
-  return !bad;
+void make_engine(unsigned char* bytes) {
+  llhttp_t* engine = new (bytes) llhttp_t;
+  llhttp_init(engine, HTTP_REQUEST, &head_settings);
+  engine->lenient_flags = LENIENT_VERSION;  // any digits: on_version_complete judges them
 }
-static_assert(static_cast<char>(0x80) < 0, "good_target_bytes counts on a signed char");
 
 /// `uri-host ":" port`, of CONNECT; the port may be neither missing nor 0 (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
 bool valid_authority_form(std::string_view target) {
@@ -40,15 +42,9 @@ bool valid_authority_form(std::string_view target) {
          target.find_first_not_of('0', colon + 1) != std::string_view::npos;
 }
 
-constinit const llhttp_settings_t head_settings = ParserEvents::head_settings();
-
 }  // namespace
 
 void RequestParser::reset() {
-  static_assert(sizeof(llhttp_t) <= engine_size && alignof(llhttp_t) <= engine_align);
-  llhttp_t* engine = new (engine_) llhttp_t;
-  llhttp_init(engine, HTTP_REQUEST, &head_settings);
-  engine->lenient_flags = LENIENT_VERSION;  // any digits: on_version_complete judges them
   parsed_ = fed_ = 0;
   body_left_ = 0;
   chunked_body_ = {};
@@ -71,6 +67,10 @@ RequestParser::Progress RequestParser::parse_head(const char* base, size_t size)
   CHECK(size >= parsed_);
   request_.rebase(base);
   const auto bound = static_cast<uint32_t>(std::min<size_t>(size, limits_.header_size));
+  if (stage_ == Stage::empty_lines && parsed_ == 0) {
+    if (read_simple_head(base, bound)) return Progress::head_complete;
+    reset();
+  }
   int status = read_head(base, bound);
   if (status == 0 && stage_ < Stage::body && bound == limits_.header_size) status = overflow_status();
   if (status != 0) {
@@ -102,6 +102,8 @@ int RequestParser::skip_empty_lines(const char* base, uint32_t size) {
     if (parsed_ > 0 && base[parsed_ - 1] == '\r') {
       if (base[parsed_] != '\n' || ++empty_lines_ > max_empty_lines) return 400;
     } else if (base[parsed_] != '\r') {
+      static_assert(sizeof(llhttp_t) <= engine_size && alignof(llhttp_t) <= engine_align);
+      make_engine(engine_);
       stage_ = Stage::method;
       request_.method_name_ = {parsed_, 0};
       return 0;
@@ -198,9 +200,12 @@ int RequestParser::overflow_status() const {
 }
 
 int RequestParser::add_field(Slice name, Slice value) {
-  const size_t known = find_field(request_.view(name));
+  return add_known(find_field(request_.view(name)), request_.view(value));
+}
+
+int RequestParser::add_known(size_t known, std::string_view value) {
   if (known == field_other) return 0;
-  const std::string_view text = trim(request_.view(value));
+  const std::string_view text = trim(value);
   if (known == field_connection) {
     add_connection(text);
     return 0;
@@ -264,12 +269,17 @@ void RequestParser::add_expect(std::string_view value) {
 int RequestParser::finish_head() {
   request_.head_size_ = parsed_;
   if (const int status = check_head(); status != 0) return status;
+  end_head();
+  return 0;
+}
+
+void RequestParser::end_head() {
+  request_.head_size_ = parsed_;
   const bool persistent = request_.minor_version_ == 1 || persist_;
   request_.keep_alive_ = persistent && !close_ && request_.method_name() != "CONNECT";
   request_.has_body_ = chunked_ || body_left_ > 0;
   request_.expect_continue_ = expects_continue_ && request_.minor_version_ == 1 && request_.has_body_;
   stage_ = request_.has_body_ ? Stage::body : Stage::done;
-  return 0;
 }
 
 int RequestParser::check_head() {

@@ -3,12 +3,17 @@
 // percent sign.
 #include "uringd/http/target.hpp"
 
+#include <bit>
+
 #include "characters.hpp"
+#include "eight_bytes.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/http/host.hpp"
 
 namespace uringd::http {
 namespace {
+
+static_assert(std::endian::native == std::endian::little);
 
 constexpr size_t name_max = 255;  // NAME_MAX of Linux's file systems
 
@@ -47,6 +52,14 @@ class PathWriter {
     }
     settle(start);
     return true;
+  }
+
+  /// The same for text that is decoded already.
+  void add_decoded(std::string_view name) {
+    const size_t start = size_;
+    out_[size_++] = '/';
+    size_ += name.copy(out_.data() + size_, name.size());
+    settle(start);
   }
 
   /// The last component added named a directory by itself: "", "." or "..".
@@ -88,10 +101,22 @@ void judge_names(Target& target) {
   }
 }
 
-bool has_bad_byte(std::string_view raw) {
-  bool bad = false;
-  for (char c : raw) bad |= c <= ' ' || c == 0x7f || c == '#';  // char is signed: non-ASCII bytes are below ' '
-  return bad;
+/// Its bytes are the path: nothing to decode, merge, resolve or hide, and no name that is too long.
+bool is_plain(std::string_view raw) {
+  if (raw.size() > name_max || raw.front() != '/') return false;
+  return !any_window(raw, 7, [](EightBytes bytes) {
+    const uint64_t slashes = bytes.equal_to('/');
+    const uint64_t behind_a_slash = slashes << 8;  // little endian: the byte that follows
+    return (bytes.equal_to('%') | (behind_a_slash & (slashes | bytes.equal_to('.')))) != 0;
+  });
+}
+
+void take_plain(std::string_view raw, std::span<char> out, Target& target) {
+  target.trailing_slash = raw.back() == '/';
+  const size_t size = raw.size() - (target.trailing_slash && raw.size() > 1 ? 1 : 0);
+  raw.copy(out.data(), size);
+  out[size] = '\0';
+  target.path = {out.data(), size};
 }
 
 }  // namespace
@@ -99,7 +124,7 @@ bool has_bad_byte(std::string_view raw) {
 std::expected<Target, int> parse_target(std::string_view raw, std::span<char> out) {
   CHECK(out.size() >= raw.size() + 2);
   Target target;
-  if (has_bad_byte(raw)) return std::unexpected(400);
+  if (!good_target_bytes(raw)) return std::unexpected(400);
   if (raw == "*") {
     target.asterisk = true;
     raw = "/";
@@ -113,14 +138,35 @@ std::expected<Target, int> parse_target(std::string_view raw, std::span<char> ou
     raw = raw.substr(0, mark);
   }
 
-  PathWriter writer{out};
   if (raw.empty()) raw = "/";  // "http://host" and "http://host?query" (RFC 9110 §4.2.3)
+  if (is_plain(raw)) {
+    take_plain(raw, out, target);
+    return target;
+  }
+  PathWriter writer{out};
   while (!raw.empty()) {
     raw.remove_prefix(1);  // the slash before each component
     const std::string_view component = raw.substr(0, raw.find('/'));
     if (!writer.add(component)) return std::unexpected(400);
     raw.remove_prefix(component.size());
   }
+  target.trailing_slash = writer.ends_in_directory();
+  target.path = writer.finish();
+  judge_names(target);
+  return target;
+}
+
+std::optional<Target> normalise_path(std::string_view decoded, std::span<char> out) {
+  CHECK(out.size() >= decoded.size() + 2);
+  if (!decoded.starts_with('/') || decoded.contains('\0')) return std::nullopt;
+  PathWriter writer{out};
+  while (!decoded.empty()) {
+    decoded.remove_prefix(1);
+    const std::string_view name = decoded.substr(0, decoded.find('/'));
+    writer.add_decoded(name);
+    decoded.remove_prefix(name.size());
+  }
+  Target target;
   target.trailing_slash = writer.ends_in_directory();
   target.path = writer.finish();
   judge_names(target);

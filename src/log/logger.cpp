@@ -10,40 +10,26 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <string>
+#include <utility>
 
+#include "logger_line.hpp"
+#include "repeats.hpp"
 #include "uringd/base/check.hpp"
 
 namespace uringd::log {
 namespace {
 
-constexpr std::string_view level_name(Level level) {
-  constexpr std::string_view names[] = {"error", "warn", "info", "debug"};
-  return names[static_cast<size_t>(level)];
+uint64_t monotonic_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
-void append_time(std::string& line, int64_t wall_ns) {
-  const time_t seconds = wall_ns / 1'000'000'000;
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[96];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", parts.tm_year + 1900, parts.tm_mon + 1,
-                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, static_cast<int>(wall_ns / 1'000'000 % 1000));
-  line += text;
-}
-
-void append_escaped(std::string& line, std::string_view text) {
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte >= 0x20 && byte != 0x7f) {
-      line += character;
-    } else {
-      char escaped[5];
-      std::snprintf(escaped, sizeof escaped, "\\x%02X", byte);
-      line += escaped;
-    }
-  }
+int64_t wall_clock_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
 // Writes what `output` takes without waiting and removes it from `text`. The descriptor may be shared with a shell, so
@@ -66,11 +52,19 @@ void write_some(int output, std::string& text) {
 
 }  // namespace
 
-Logger::Logger(Level level, int output)
-    : level_(level), output_(output), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), slots_(new Slot[slot_count]) {
+Logger::Logger(Level level, int output, Form form, std::function<uint64_t()> now_ms)
+    : level_(level),
+      form_(form),
+      output_(output),
+      now_ms_(now_ms ? std::move(now_ms) : monotonic_ms),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      slots_(new Slot[slot_count]),
+      repeats_(std::make_unique<Repeats>()) {
   CHECK(wake_.open());
   for (size_t slot = 0; slot < slot_count; ++slot) slots_[slot].turn.store(slot, std::memory_order_relaxed);
 }
+
+Logger::~Logger() = default;
 
 void Logger::write(Level level, std::string_view text) {
   if (!enabled(level)) return;
@@ -88,9 +82,7 @@ void Logger::write(Level level, std::string_view text) {
       place = head_.load(std::memory_order_relaxed);
     }
   }
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  slot->wall_ns = now.tv_sec * 1'000'000'000 + now.tv_nsec;
+  slot->wall_ns = wall_clock_ns();
   slot->level = level;
   slot->size = static_cast<uint16_t>(std::min(text.size(), line_bytes));
   std::copy_n(text.data(), slot->size, slot->text.data());
@@ -103,25 +95,43 @@ void Logger::drain() {
   eventfd_read(wake_.number(), &ignored);
   write_some(output_, unwritten_);
   if (blocked()) return;
+  const uint64_t now = now_ms_();
+  const Form form = form_.load(std::memory_order_relaxed);
   std::string& lines = unwritten_;
+  const auto tell = [&](Level level, const std::string& text) {
+    append_line(lines, form, wall_clock_ns(), level, text);
+  };
+  repeats_->end_windows(now, tell);
   // One queue's worth: writers that never stop must not fill the memory with `lines`. What is left was written after
   // the read above, so its writer has set the eventfd again.
   for (size_t taken = 0; taken < slot_count; ++taken) {
     Slot& slot = slots_[tail_ % slot_count];
     if (slot.turn.load(std::memory_order_acquire) != tail_ + 1) break;
-    append_time(lines, slot.wall_ns);
-    lines += level_name(slot.level);
-    lines += ' ';
-    append_escaped(lines, {slot.text.data(), slot.size});
-    lines += '\n';
+    const std::string_view text{slot.text.data(), slot.size};
+    if (repeats_->admit(slot.level, text, now, tell)) append_line(lines, form, slot.wall_ns, slot.level, text);
     slot.turn.store(tail_ + slot_count, std::memory_order_release);
     ++tail_;
   }
   if (const uint64_t dropped = this->dropped(); dropped != reported_) {
-    lines += "uringd: " + std::to_string(dropped - reported_) + " log lines dropped: the queue was full\n";
+    tell(Level::warn, std::to_string(dropped - reported_) + " log lines dropped: the queue was full");
     reported_ = dropped;
   }
+  if (finishing_) repeats_->end_all(now, tell);
   write_some(output_, lines);
+}
+
+// While the output takes nothing, it is what main() waits for.
+std::optional<std::chrono::milliseconds> Logger::due() const {
+  if (blocked()) return std::nullopt;
+  const auto end_ms = repeats_->next_end_ms();
+  if (!end_ms) return std::nullopt;
+  const uint64_t now = now_ms_();
+  return std::chrono::milliseconds(*end_ms > now ? *end_ms - now : 0);
+}
+
+void Logger::finish() {
+  finishing_ = true;
+  drain();
 }
 
 }  // namespace uringd::log

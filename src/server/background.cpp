@@ -3,20 +3,21 @@
 //   made ──► working ◄──► resting ──► ended
 //               └───────────────────► ended, or stuck where patience ended first
 //
-// Nobody joins it: on a machine whose processors are all taken, a thread at idle priority may need seconds for its last
-// instructions. What counts is that it does nothing any more, and one that rests does nothing.
+// Nobody joins it: on a machine whose processors are all taken, a thread of the least priority may need a while for its
+// last instructions. What counts is that it does nothing any more, and one that rests does nothing.
 #include "background.hpp"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -30,6 +31,8 @@
 
 namespace uringd::server {
 namespace {
+
+constexpr int least_priority = 19;  // a seventieth of what others get who want the processor too
 
 struct ListJob {
   uint32_t worker;
@@ -82,8 +85,9 @@ struct Background::Implementation {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    const sched_param no_priority{};
-    pthread_setschedparam(pthread_self(), SCHED_IDLE, &no_priority);  // refused: then it runs as the others do
+    // Not SCHED_IDLE: on a machine whose processors are all taken such a thread was not run for seconds, in the middle
+    // of a system call that holds the process's memory map, and the process could not end (seen: 15 s after "stopped").
+    setpriority(PRIO_PROCESS, 0, least_priority);
     while (!ending.load(std::memory_order_acquire)) {
       take_orders();
       if (work()) continue;
@@ -135,7 +139,8 @@ struct Background::Implementation {
     disk::Rendered rendered{job.ticket, std::nullopt};
     disk::DirectoryFiles found = disk::read_directory(job.order);
     if (!found.failed) {
-      rendered.body = http::render_listing(job.order.path, found.files, found.truncated, job.order.form);
+      rendered.body =
+          http::render_listing(job.order.prefix + job.order.path, found.files, found.truncated, job.order.form);
     }
     give_back(listings_waiting, 1);
     tell(job.worker, std::move(rendered));
@@ -174,7 +179,7 @@ struct Background::Implementation {
           disk::read_error_pages(*order.root, order.rules, order.compress, problems));
     }
     const std::lock_guard guard(lock);
-    if (life == Life::working) on_pages(order.site, std::move(next), std::move(problems));
+    if (life == Life::working) on_pages(order.number, std::move(next), std::move(problems));
   }
 
   void tell(uint32_t worker, disk::Notice notice) {
@@ -231,12 +236,19 @@ void Background::read_pages(PagesOrder order) {
   implementation_->post(std::move(order));
 }
 
-void Background::start(std::span<Mailbox* const> mailboxes) {
+Result<void> Background::start(std::span<Mailbox* const> mailboxes) {
   Implementation& self = *implementation_;
   CHECK(self.life == Implementation::Life::made);
   self.mailboxes.assign(mailboxes.begin(), mailboxes.end());
   self.life = Implementation::Life::working;
-  std::thread([shared = implementation_] { shared->thread_main(); }).detach();
+  try {
+    std::thread([shared = implementation_] { shared->thread_main(); }).detach();
+  } catch (const std::system_error& refused) {
+    self.life = Implementation::Life::ended;
+    return failure(std::string("no thread for work that may wait: ") + refused.what() +
+                   "; raise the limit of tasks (ulimit -u, TasksMax=)");
+  }
+  return {};
 }
 
 void Background::end() {

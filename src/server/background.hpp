@@ -1,8 +1,8 @@
 // Background: the thread for what takes long and nobody's freshness hangs on: compressing, listing directories, reading
-// error pages again. It may wait for a disk for ever, and it runs at idle priority (SCHED_IDLE), which an ordinary user
-// cannot leave again: so it is not the helper thread, on which a release must be seen within 100 ms. Any thread orders,
-// without locks (one that an idle thread holds would hold up a worker); results go to the workers' mailboxes, error
-// pages to the helper. What is ordered for people waiting comes first:
+// error pages again. It may wait for a disk for ever, and it runs at the least priority (nice 19), which an ordinary
+// user cannot leave again: so it is not the helper thread, on which a release must be seen within 100 ms. Any thread
+// orders, without locks (one that an idle thread holds would hold up a worker); results go to the workers' mailboxes,
+// error pages to the helper. What is ordered for people waiting comes first:
 //
 //   listings ── error pages ── quick copies ── best copies
 //
@@ -25,11 +25,12 @@
 namespace uringd::server {
 
 /// Whether a site's error pages are others now.
+/// It owns all that is used: the site may be gone before a disk answers.
 struct PagesOrder {
-  uint32_t site = 0;
+  uint64_t number = 0;  // who ordered it knows it by this
   std::shared_ptr<const disk::Root> root;
-  std::span<const disk::ErrorPageRule> rules;  // these live as long as the process' sites
-  std::span<const http::Coding> compress;
+  std::vector<disk::ErrorPageRule> rules;
+  std::vector<http::Coding> compress;
   std::shared_ptr<const disk::ErrorPages> current;
 };
 
@@ -41,7 +42,7 @@ class Background {
   static constexpr size_t most_remembered_bytes = size_t{8} << 20;
 
   /// Called on the background thread once for each order of pages. nullptr: they are as they were.
-  using OnPages = std::function<void(uint32_t site, std::shared_ptr<const disk::ErrorPages> pages,
+  using OnPages = std::function<void(uint64_t order, std::shared_ptr<const disk::ErrorPages> pages,
                                      std::vector<std::string> problems)>;
 
   explicit Background(OnPages on_pages);
@@ -57,7 +58,7 @@ class Background {
   void read_pages(PagesOrder order);
 
   /// One mailbox a worker, which outlive it.
-  void start(std::span<Mailbox* const> mailboxes);
+  [[nodiscard]] Result<void> start(std::span<Mailbox* const> mailboxes);
   /// Waits for that. False: it is stuck in a system call or deep in a copy, and was left behind. Once this has returned
   /// it posts nothing any more and takes no order, whichever it is.
   bool stop(std::chrono::milliseconds patience);

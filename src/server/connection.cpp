@@ -9,10 +9,8 @@
 namespace uringd::server {
 namespace {
 
-constexpr uint64_t linger_ms = 2000;  // for a client that is still sending when it is told off
 constexpr uint64_t small_body_bytes = 65536;
-constexpr uint64_t drain_idle_ms = 1000;  // an idle connection's last chance when the server stops
-constexpr size_t pause_bytes = 16384;     // of pipelined requests that wait: more stay in the kernel
+constexpr size_t pause_bytes = 16384;  // of pipelined requests that wait: more stay in the kernel
 
 uint64_t in_ms(config::Duration duration) { return static_cast<uint64_t>(duration.count()); }
 
@@ -47,9 +45,9 @@ void Connection::become(State state) {
 }
 
 void Connection::begin_talk() {
-  const config::Config::Limits& limits = context_.snapshot.config().limits;
+  const config::Config::Limits& limits = context_.config->limits;
   const http::RequestParser::Limits bounds{static_cast<uint32_t>(limits.header_size_bytes), limits.body_size_bytes};
-  talk_ = context_.talks.acquire(bounds, context_.input_budget, context_.blocks);
+  talk_ = context_.talks.acquire(bounds, context_.input_budget, context_.blocks, *context_.settings);
   CHECK(talk_);  // there are as many as connections
 }
 
@@ -63,9 +61,12 @@ void Connection::end_talk_if_idle() {
   if (talk_ && talk_->input.empty() && !peer_lent_) end_talk();
 }
 
-void Connection::start(const uring::PeerAddress& peer, bool known) {
+void Connection::start(const uring::PeerAddress& peer, bool known, bool proxied) {
+  proxied_ = proxied;
   if (known) {
-    peer_ = Peer(peer);
+    peer_ = IpAddress::from(peer.address, peer.size);
+    on_peer_known();
+    if (state_ == State::closing) return;
   } else {
     begin_talk();
     talk_->peer = peer;
@@ -85,35 +86,49 @@ void Connection::on_completion(const uring::Completion& completion) {
   switch (static_cast<Step>(completion.tag.step)) {
     case Step::peer: on_peer(completion.result); break;
     case Step::receive: on_receive(completion); break;
+    case Step::rest: on_rested(); break;
     case Step::send: on_send(completion.result); break;
     case Step::poll: on_writable(); break;
     case Step::look: on_look(completion.result); break;
     case Step::cancel:
     case Step::shutdown: break;
-    case Step::close: CHECK(state_ == State::closing); break;
+    case Step::close: on_close(completion.result); break;
   }
   if (state_ == State::closing) continue_close();
 }
 
-void Connection::on_peer(int result) {
-  peer_lent_ = false;
-  if (result >= 0) peer_ = Peer(talk_->peer);
-  if (state_ == State::receiving || state_ == State::lingering) end_talk_if_idle();
-}
-
 // --- receiving ---
 
+// The first request is received piece by piece: most clients that want no second one say so in it, and nothing has to
+// be cancelled for them.
 void Connection::arm_receive() {
-  if (receive_lent_ || peer_closed_ || paused_ || state_ == State::closing) return;
+  if (hears() || peer_closed_ || paused_ || close_submitted_ || state_ == State::closing) return;
   if (Link<Connection, AwaitsBuffers>::linked()) return;
-  receive_lent_ = true;
   ++lent_;
+  if (resting_ && !polled_) {
+    rest_lent_ = true;
+    return context_.ring.poll_readable(socket_, tag(Step::rest));
+  }
+  receive_lent_ = true;
+  if (requests_ == 0) return context_.ring.receive_once(socket_, tag(Step::receive));
   context_.ring.receive_multishot(socket_, tag(Step::receive));
+}
+
+// There is something to receive, or the poll came to its end otherwise. It may be no byte at all (urgent data wakes a
+// poll): the time that is allowed runs on until one has come.
+void Connection::on_rested() {
+  rest_lent_ = false;
+  polled_ = true;
+  arm_receive();
 }
 
 void Connection::on_receive(const uring::Completion& completion) {
   if (!completion.more) receive_lent_ = false;
-  if (completion.result > 0) take(context_.ring.bytes_of(completion));
+  if (completion.result > 0) {
+    resting_ = polled_ = false;
+    unread_ = completion.socket_nonempty;
+    take(context_.ring.bytes_of(completion));
+  }
   if (completion.has_buffer) context_.ring.give_back(completion.buffer);
   if (state_ == State::closing || completion.result > 0) return arm_receive();
   switch (-completion.result) {
@@ -137,6 +152,10 @@ void Connection::take(std::span<const char> bytes) {
     case State::closing:
     case State::lingering: return;
     case State::receiving:
+      if (proxied_) [[unlikely]] {
+        keep(bytes);
+        return receive_proxy_header();
+      }
       if (talk_->input.empty()) return work(bytes, true);
       keep(bytes);
       if (state_ == State::receiving) work(talk_->input.bytes(), false);
@@ -174,14 +193,29 @@ void Connection::submit_send() {
   CHECK(talk_->rest.bytes > 0);
   send_lent_ = true;
   ++lent_;
-  if (talk_->rest.count == 1) {
-    const iovec& part = talk_->rest.parts[0];
-    context_.ring.send(socket_, {static_cast<const char*>(part.iov_base), part.iov_len}, tag(Step::send));
-  } else {
-    talk_->message.msg_iov = talk_->rest.parts.data();
-    talk_->message.msg_iovlen = talk_->rest.count;
-    context_.ring.send_message(socket_, talk_->message, tag(Step::send));
+  const bool last = ends_with_send();
+  if (last) {
+    close_submitted_ = true;
+    ++lent_;
+    context_.disk.let_go_of_socket(socket_);
   }
+  if (talk_->rest.count == 1) {
+    const std::span<const char> bytes{static_cast<const char*>(talk_->rest.parts[0].iov_base),
+                                      talk_->rest.parts[0].iov_len};
+    if (last) return context_.ring.send_and_close(socket_, bytes, tag(Step::send), tag(Step::close));
+    return context_.ring.send(socket_, bytes, tag(Step::send));
+  }
+  talk_->message.msg_iov = talk_->rest.parts.data();
+  talk_->message.msg_iovlen = talk_->rest.count;
+  if (last) return context_.ring.send_message_and_close(socket_, talk_->message, tag(Step::send), tag(Step::close));
+  context_.ring.send_message(socket_, talk_->message, tag(Step::send));
+}
+
+// The client said that it sends nothing more, and nothing but this send is under way: the close can go with it.
+bool Connection::ends_with_send() const {
+  return close_after_ && !hear_out_ && !more_input_ && !unread_ && !close_submitted_ && lent_ == 1 && !talk_->stream &&
+         !talk_->parts && talk_->exchange.body_bytes <= small_body_bytes && talk_->input.empty() &&
+         talk_->rest.bytes <= uring::Ring::most_last_bytes;
 }
 
 void Connection::on_send(int result) {
@@ -197,6 +231,7 @@ void Connection::on_send(int result) {
   if (result > 0) {
     context_.counters.sent_bytes += static_cast<uint64_t>(result);
     talk_->answer_begun = true;
+    if (talk_->record) talk_->record->sent += static_cast<uint64_t>(result);
     progressed();
     if (talk_->output.sent(static_cast<size_t>(result))) return on_sent_all();
   }
@@ -217,10 +252,11 @@ void Connection::on_sent_all() {
     std::exchange(talk_->stream, nullptr)->abandon();
   }
   if (talk_->parts) return continue_parts();
+  if (talk_->record) end_record();
   // What is still in the socket's buffer would be lost to a reset if the client, who should not (RFC 9112 §9.6), sends
   // one byte more.
   const bool much = talk_->exchange.body_bytes > small_body_bytes;
-  if (close_after_) return hear_out_ || much || !talk_->input.empty() ? linger() : begin_close();
+  if (close_after_) return hear_out_ || much || unread_ || !talk_->input.empty() ? linger() : begin_close();
   become(State::receiving);
   work(talk_->input.bytes(), false);
 }
@@ -236,7 +272,7 @@ void Connection::on_writable() {
 
 void Connection::await_stream() {
   become(State::waiting);
-  deadline_in(in_ms(context_.snapshot.config().disk.timeout));
+  deadline_in(in_ms(context_.config->disk.timeout));
   talk_->stream->next();
 }
 
@@ -249,7 +285,7 @@ void Connection::let_go_of_piece() {
 void Connection::progressed() {
   talk_->progress_ms = context_.clock.monotonic_ms;
   talk_->unacknowledged = -1;
-  deadline_in(in_ms(context_.snapshot.config().limits.send_timeout) / 4);
+  deadline_in(in_ms(context_.config->limits.send_timeout) / 4);
 }
 
 // The kernel has taken nothing for a while: does the client at least acknowledge what was taken before? Where nobody
@@ -261,103 +297,21 @@ void Connection::on_look(int result) {
 }
 
 void Connection::on_send_deadline() {
-  const uint64_t allowed_ms = in_ms(context_.snapshot.config().limits.send_timeout);
+  const uint64_t allowed_ms = in_ms(context_.config->limits.send_timeout);
   if (context_.clock.monotonic_ms - talk_->progress_ms >= allowed_ms) {
     ++context_.counters.timeouts;
     return begin_close();
   }
   deadline_in(allowed_ms / 4);
+  if (close_submitted_) {  // no look at a socket that may be closed any moment: the chain is broken, the send begins
+                           // anew
+    yielding_ = true;
+    ++lent_;
+    return context_.ring.cancel(tag(Step::send), tag(Step::cancel));
+  }
   if (!context_.ring.setup().peer_name) return;
   ++lent_;
   context_.ring.unacknowledged(socket_, tag(Step::look));
-}
-
-// --- time ---
-
-void Connection::deadline_in(uint64_t ms) { context_.wheel.schedule(*this, context_.clock.monotonic_ms + ms); }
-
-void Connection::set_deadline() {
-  const config::Config::Limits& limits = context_.snapshot.config().limits;
-  if (!request_begun()) return deadline_in(context_.draining ? drain_idle_ms : in_ms(limits.idle_timeout));
-  const uint64_t allowed_ms = in_ms(stage_ == Stage::body ? limits.body_timeout : limits.header_timeout);
-  context_.wheel.schedule(*this, talk_->started_ms + allowed_ms);  // absolute: dripping bytes buy no time
-}
-
-void Connection::drain() {
-  if (state_ == State::receiving) set_deadline();
-}
-
-void Connection::on_deadline() {
-  const bool dispensable = state_ == State::waiting && talk_->selection.wait == Selection::Wait::sibling;
-  if (state_ != State::sending && !dispensable) ++context_.counters.timeouts;
-  switch (state_) {
-    case State::receiving:
-      if (!request_begun()) return begin_close();
-      reject(408);
-      return flush();
-    case State::waiting:
-      if (talk_->stream) return answer_begun() ? begin_close() : answer_instead(503);
-      disk::Waiter::unlink();
-      become(State::receiving);
-      return after_wait(talk_->selection.wait == Selection::Wait::sibling ? on_sibling_overdue() : reply_status(503));
-    case State::sending: return on_send_deadline();
-    case State::lingering: return begin_close();
-    case State::closing: CHECK(false);
-  }
-}
-
-// --- the end ---
-
-// An answer that says "close" to a client that may be sending still: closing at once would reset the connection and
-// could take the answer with it (RFC 9112 §9.6). So: our end first, then theirs, for a while.
-void Connection::linger() {
-  if (peer_closed_) return begin_close();
-  become(State::lingering);
-  talk_->input.clear();
-  end_talk_if_idle();
-  paused_ = false;
-  ++lent_;
-  context_.ring.shutdown_write(socket_, tag(Step::shutdown));
-  deadline_in(linger_ms);
-  arm_receive();
-}
-
-void Connection::begin_close() {
-  if (state_ == State::closing) return;
-  become(State::closing);
-  context_.wheel.cancel(*this);
-  if (disk::Waiter::linked()) disk::Waiter::unlink();
-  if (Link<Connection, AwaitsBuffers>::linked()) Link<Connection, AwaitsBuffers>::unlink();
-  if (talk_ && talk_->stream && !send_lent_) {  // a read under way must not find us closing
-    std::exchange(talk_->stream, nullptr)->abandon();
-  }
-  if (send_lent_ || poll_lent_) {
-    ++lent_;
-    context_.ring.cancel(tag(send_lent_ ? Step::send : Step::poll), tag(Step::cancel));
-  }
-  continue_close();
-}
-
-// The close is asked for when nothing but the receive is lent, and the slot is free when that has come back too.
-void Connection::continue_close() {
-  if (!close_submitted_) {
-    if (lent_ != (receive_lent_ ? 1 : 0)) return;
-    if (talk_ && talk_->stream) std::exchange(talk_->stream, nullptr)->abandon();
-    end_talk();
-    close_submitted_ = true;
-    if (receive_lent_) {  // an armed receive would keep the socket open behind the close
-      lent_ = static_cast<uint8_t>(lent_ + 2);
-      context_.ring.cancel_and_close(tag(Step::receive), tag(Step::cancel), socket_, tag(Step::close));
-    } else {
-      ++lent_;
-      context_.ring.close(socket_, tag(Step::close));
-    }
-    return;
-  }
-  if (lent_ > 0) return;
-  context_.shared.connections.fetch_sub(1, std::memory_order_relaxed);
-  ++context_.counters.closed;
-  context_.slab.release(*this);  // *this is gone
 }
 
 }  // namespace uringd::server

@@ -21,12 +21,13 @@
 #include <utility>
 
 #include "context.hpp"
-#include "peer.hpp"
 #include "talk.hpp"
+#include "uringd/base/ip_address.hpp"
 #include "uringd/base/list.hpp"
 #include "uringd/base/timer_wheel.hpp"
 #include "uringd/disk/fetch.hpp"
 #include "uringd/disk/stream.hpp"
+#include "uringd/http/forwarded.hpp"
 #include "uringd/http/negotiate.hpp"
 #include "uringd/site/header_rules.hpp"
 #include "uringd/site/router.hpp"
@@ -44,12 +45,15 @@ class Connection final : public Timer,
   ~Connection();
 
   /// Begins to receive. `known`: `peer` is the client's address; else it is asked for, and peer.size is its size.
-  void start(const uring::PeerAddress& peer, bool known);
+  /// `proxied`: a PROXY header comes before the first request.
+  void start(const uring::PeerAddress& peer, bool known, bool proxied);
   /// A completion tagged with this slot. The object may be gone when it returns.
   void on_completion(const uring::Completion& completion);
   void on_deadline();
   /// The worker is stopping: close once idle for a second.
   void drain();
+  /// Its request began with those.
+  [[nodiscard]] bool uses(const Settings& settings) const { return talk_ && talk_->settings == &settings; }
   /// Closes, whatever is under way.
   void end() { begin_close(); }
   /// Receives again, where that is wanted and not under way: the one place that arms it.
@@ -57,7 +61,7 @@ class Connection final : public Timer,
 
  private:
   enum class State : uint8_t { receiving, waiting, sending, lingering, closing };
-  enum class Step : uint8_t { peer, receive, send, cancel, shutdown, poll, look, close };
+  enum class Step : uint8_t { peer, receive, rest, send, cancel, shutdown, poll, look, close };
   enum class Stage : uint8_t { head, body, ready };  // of the request being received
   enum class Handled : uint8_t { replied, streaming, waiting, flush_first };
 
@@ -68,8 +72,9 @@ class Connection final : public Timer,
   void end_talk_if_idle();
   [[nodiscard]] bool request_begun() const { return talk_ && talk_->started_ms != 0; }
   [[nodiscard]] uring::Tag tag(Step step) const;
-  void on_peer(int result);
   void on_receive(const uring::Completion& completion);
+  [[nodiscard]] bool hears() const { return receive_lent_ || rest_lent_; }
+  void on_rested();
   void take(std::span<const char> bytes);
   void keep(std::span<const char> bytes);
   void on_send(int result);
@@ -82,19 +87,44 @@ class Connection final : public Timer,
   void let_go_of_piece();
   void flush();
   void submit_send();
+  [[nodiscard]] bool ends_with_send() const;
+
+  // connection_end.cpp: deadlines, and the end
+  void rest();
+  [[nodiscard]] bool may_rest() const;
   void linger();
   void begin_close();
+  void on_close(int result);
   void continue_close();
   void set_deadline();
   void deadline_in(uint64_t ms);
+
+  // connection_peer.cpp: whose connection it is
+  void on_peer(int result);
+  void on_peer_known();
+  void receive_proxy_header();
+  void count_peer();
+  void refuse(std::string_view why);
+  [[nodiscard]] http::Client client() const;
+  [[nodiscard]] std::string_view scheme() const;
+
+  // connection_log.cpp: the access log
+  void log_answer();
+  void log_rejected(std::span<const char> head);
+  void fill_times(log::AccessRecord& record) const;
+  void renew_record();
+  void end_record();
 
   // connection_requests.cpp: the requests' side
   void work(std::span<const char> bytes, bool in_place);
   [[nodiscard]] bool receive_head(std::span<const char> bytes);
   void head_is_here();
   [[nodiscard]] bool receive_body();
-  void reject(int status);
+  /// `head`: what came of the request.
+  void reject(int status, std::span<const char> head);
+  void use_settings();
   Handled handle();
+  [[nodiscard]] const site::Route& route();
   void answered();
   void after_work();
   void after_wait(Handled handled);
@@ -107,7 +137,8 @@ class Connection final : public Timer,
   void answer_instead(int status);
   void on_memory_wanted() override;
   void on_turn() override;
-  void on_referred(size_t bytes) override;
+  [[nodiscard]] std::span<const char> before_pages() override;
+  void on_referred(size_t before, size_t bytes) override;
   void on_reading() override;
 
   // connection_select.cpp: which resource, and which representation of it
@@ -117,7 +148,9 @@ class Connection final : public Timer,
     uint64_t until_ms = UINT64_MAX;  // when that is to be looked at again
     bool copy_asked = false;
   };
-  Handled look_up(std::string_view path);
+  [[nodiscard]] const SitePolicy& policy() const { return talk_->settings->snapshot->policy(talk_->site); }
+  Handled look_up(const site::Place& place, std::string_view path);
+  Handled look_up(uint32_t slot, std::string_view path);
   Handled wait_for(Selection::Wait what);
   Handled reply_found(cache::Entry& entry);
   Handled reply_verdict(int status);
@@ -147,6 +180,7 @@ class Connection final : public Timer,
   Handled reply_source(const Source& source);
   void begin_stream();
   Handled reply_redirect();
+  [[nodiscard]] bool names_directory_asked(std::string_view path) const;
   /// What some statuses say besides.
   struct StatusFacts {
     std::string_view content_range = {}, location = {};
@@ -166,6 +200,7 @@ class Connection final : public Timer,
     std::shared_ptr<const disk::ErrorPages> pages;  // where the text lies there: it may be replaced while it is sent
   };
   [[nodiscard]] StatusBody body_for(int status);
+  [[nodiscard]] size_t add_vary_by_rules(std::span<char> lines, size_t size) const;
   [[nodiscard]] bool request_known() const;
   void decide_persistence();
 
@@ -181,18 +216,24 @@ class Connection final : public Timer,
   Stage stage_ = Stage::head;
   uint8_t lent_ = 0;
   bool receive_lent_ = false;
+  bool rest_lent_ = false;  // a poll in its place
   bool send_lent_ = false;
   bool poll_lent_ = false;
-  bool paused_ = false;       // more pipelined bytes wait than are good for us: receive is being cancelled
-  bool peer_closed_ = false;  // the client sends no more
-  bool close_after_ = false;  // this response is the last one
-  bool hear_out_ = false;     // … and the client may still be sending: linger
-  bool more_input_ = false;   // bytes of a further request are there
-  bool yielding_ = false;     // the send is being cancelled to give a stream's memory back
-  bool close_submitted_ = false;
-  bool body_continues_ = false;  // a 100 (Continue) is being sent
+  bool paused_ = false;           // more pipelined bytes wait than are good for us: receive is being cancelled
+  bool peer_closed_ = false;      // the client sends no more
+  bool close_after_ = false;      // this response is the last one
+  bool hear_out_ = false;         // … and the client may still be sending: linger
+  bool more_input_ = false;       // bytes of a further request are there
+  bool yielding_ = false;         // the send is being cancelled to give a stream's memory back
+  bool resting_ = false;          // quiet for a while: what is armed, or will be, is a poll …
+  bool polled_ = false;           // … unless that has come: a receive, within the same time
+  bool unread_ = false;           // the last receive left something in the socket
+  bool close_submitted_ = false;  // by itself, or in a chain with the last send
+  bool body_continues_ = false;   // a 100 (Continue) is being sent
   bool peer_lent_ = false;
-  Peer peer_;
+  bool proxied_ = false;  // a PROXY header is to come before anything else
+  bool counted_ = false;  // in Shared::addresses
+  IpAddress peer_;        // the socket's, or whom its PROXY header names
   uint64_t requests_ = 0;
   Talk* talk_ = nullptr;  // leased: always there, except while idle, lingering, or closed
 };

@@ -33,6 +33,7 @@ Connection::Handled Connection::reply_parts(const Source& source, http::ReplyHea
   head.content_length = parts->multipart.content_length();
   if (!talk_->output.add_head(head, more_input_)) return Handled::flush_first;
   talk_->exchange.status = 206;
+  talk_->exchange.before_body = talk_->output.composed_bytes();
   talk_->exchange.body_bytes = parts->multipart.content_length();
   talk_->parts = std::move(parts);
   return add_parts();

@@ -77,7 +77,7 @@ http::ConnectionField Connection::connection_field() const {
 }
 
 void Connection::decide_persistence() {
-  const uint64_t limit = context_.snapshot.config().limits.requests_per_connection;
+  const uint64_t limit = context_.config->limits.requests_per_connection;
   const bool wanted = talk_->parser.request().keep_alive();
   close_after_ = !wanted || (limit != 0 && requests_ + 1 >= limit) || (context_.draining && !more_input_);
   hear_out_ = close_after_ && wanted;
@@ -102,7 +102,7 @@ bool Connection::reply_plain_hit(cache::Entry& entry) {
 
 // What this answer says that the next one about the same resource may not.
 std::string_view Connection::own_lines(std::span<char> out) const {
-  const SitePolicy& policy = context_.snapshot.policy(talk_->site);
+  const SitePolicy& policy = this->policy();
   LineWriter writer(out);
   if (policy.cache_status && talk_->exchange.cache != CacheResult::none) {  // RFC 9211 §2
     static constexpr std::string_view results[] = {"", "hit", "hit; detail=stale", "fwd=uri-miss", "fwd=stale"};
@@ -116,11 +116,14 @@ std::string_view Connection::own_lines(std::span<char> out) const {
 
 Connection::Handled Connection::reply_entry(cache::Entry& entry) {
   const http::Request& request = talk_->parser.request();
-  const bool plain = !context_.snapshot.policy(talk_->site).measures && !talk_->selection.fell_back;
+  const Selection& selection = talk_->selection;
+  const bool plain = !policy().measures && !selection.fell_back && selection.fields == 0;
   if (plain && request.method() == http::Method::get && connection_field() == http::ConnectionField::none &&
       !conditional(request) && reply_plain_hit(entry)) {
     talk_->exchange.status = 200;
     talk_->exchange.body_bytes = entry.body().size();
+    talk_->exchange.before_body = static_cast<uint32_t>(entry.head_and_body().size() - entry.body().size());
+    talk_->exchange.coding = entry.facts().coding;
     return Handled::replied;
   }
   return reply_source(Source(entry));
@@ -151,16 +154,18 @@ Connection::Handled Connection::reply_source(const Source& source) {
   head.date = context_.date_text();
   head.server = source.server;
   head.etag = source.etag;
-  if (source.has_modified) {
+  head.last_modified = source.last_modified;
+  if (source.has_modified && head.last_modified.empty()) {
     http::format_date(source.modified_s, modified);
     head.last_modified = {modified.data(), modified.size()};
   }
   head.accept_ranges = source.ranged;
-  std::array<char, disk::Describer::most_lines_bytes + 64> lines;
+  std::array<char, disk::Describer::most_lines_bytes + site::RuleSet::most_field_bytes + 64> lines;
   head.extra = source.lines;
-  if (talk_->selection.fell_back) {
-    source.lines.copy(lines.data(), lines.size());
-    head.extra = {lines.data(), http::add_vary(lines, source.lines.size(), "Accept")};
+  if (talk_->selection.fell_back || talk_->selection.fields != 0) {
+    size_t size = source.lines.copy(lines.data(), lines.size());
+    if (talk_->selection.fell_back) size = http::add_vary(lines, size, "Accept");
+    head.extra = {lines.data(), add_vary_by_rules(lines, size)};
   }
   head.more = own_lines(own);
   head.connection = connection_field();
@@ -183,6 +188,8 @@ Connection::Handled Connection::reply_source(const Source& source) {
     return Handled::flush_first;
   }
   talk_->exchange.status = static_cast<uint16_t>(reply.status);
+  talk_->exchange.before_body = talk_->output.composed_bytes();
+  talk_->exchange.coding = source.coding;
   if (!has_body) return Handled::replied;
   talk_->exchange.body_bytes = reply.length;
   if (source.entry) {
@@ -194,17 +201,26 @@ Connection::Handled Connection::reply_source(const Source& source) {
   return Handled::streaming;
 }
 
-// Behind its head, which goes alone where the pages go by reference.
+// Behind its head.
 void Connection::begin_stream() {
-  if (talk_->stream->by_reference()) return flush();
   become(State::waiting);
-  deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
+  deadline_in(static_cast<uint64_t>(context_.config->disk.timeout.count()));
   talk_->stream->next();
+}
+
+// A rule took the slash of `path` away: the redirect that would add it leads to where the client is.
+bool Connection::names_directory_asked(std::string_view path) const {
+  std::array<char, BlockPool::block_bytes> memory;
+  const std::string_view target = talk_->parser.request().target();
+  if (target.size() + 2 > memory.size()) return false;
+  const auto asked = http::parse_target(target, memory);
+  return asked && asked->trailing_slash && asked->path == path;
 }
 
 // A directory without its slash: the same path with one, on this host, the query kept.
 Connection::Handled Connection::reply_redirect() {
-  const site::Route route = context_.snapshot.router().route(talk_->parser.request(), context_.scratch);
+  const site::Route& route = this->route();
+  if (route.rewritten && names_directory_asked(route.path)) return reply_status(404);
   std::array<char, BlockPool::block_bytes> location;
   size_t size = http::encode_path(route.path, location);
   if (size == 0 || size + 2 + route.query.size() > location.size()) return reply_status(414);
@@ -217,24 +233,31 @@ Connection::Handled Connection::reply_redirect() {
   return reply_status(301, {.location = {location.data(), size}});
 }
 
+// The site's rules asked for these fields before they decided (RFC 9110 §12.5.5).
+size_t Connection::add_vary_by_rules(std::span<char> lines, size_t size) const {
+  uint64_t left = talk_->selection.fields;
+  for (unsigned bit = 0; left != 0; ++bit, left >>= 1) {
+    if (left & 1) size = http::add_vary(lines, size, talk_->settings->router.field(talk_->site, bit));
+  }
+  return size;
+}
+
 // Nothing of the request is known where it was rejected, or where its answer had begun.
 bool Connection::request_known() const { return stage_ == Stage::ready; }
 
-// The path is decoded anew: it is needed where the site has rules by path, and that only for answers without a file.
 site::HeaderLines Connection::site_lines(site::Answer answer, std::string_view media_type,
                                          std::span<char, site::HeaderRules::most_bytes> out) {
-  const site::HeaderRules& rules = context_.snapshot.policy(talk_->site).rules;
+  const site::HeaderRules& rules = policy().rules;
   std::string_view path;
-  if (rules.by_path() && request_known()) {
-    path = context_.snapshot.router().route(talk_->parser.request(), context_.scratch).path;
-  }
+  if (rules.by_path() && request_known()) path = route().path;
   return rules.lines(path, media_type, answer, out);
 }
 
 // The site's own page, in the coding that the client likes best, or the built-in one.
 Connection::StatusBody Connection::body_for(int status) {
   StatusBody found{.text = http::error_body(status), .content_type = http::error_content_type()};
-  const std::shared_ptr<const disk::ErrorPages>& pages = context_.snapshot.sites().state(talk_->site).pages;
+  const std::shared_ptr<const disk::ErrorPages>& pages =
+      talk_->settings->snapshot->sites().state(talk_->settings->snapshot->slot_of(talk_->site)).pages;
   const disk::ErrorPage* page = pages->find(status);
   if (!page) return found;
   found.text = page->body;
@@ -242,7 +265,7 @@ Connection::StatusBody Connection::body_for(int status) {
   found.negotiated = page->negotiated;
   found.pages = pages;
   if (!page->negotiated || !request_known()) return found;
-  const SitePolicy& policy = context_.snapshot.policy(talk_->site);
+  const SitePolicy& policy = this->policy();
   const http::CodingOrder order = http::preferred_codings(accepted_codings(), policy.compress);
   for (uint8_t index = 0; index < order.count; ++index) {
     const std::string& coded = page->coded[static_cast<size_t>(order.codings[index])];
@@ -257,17 +280,18 @@ Connection::StatusBody Connection::body_for(int status) {
 Connection::Handled Connection::reply_status(int status, const StatusFacts& facts) {
   StatusBody body;
   if (status != 204) body = body_for(status);
-  std::array<char, site::HeaderRules::most_bytes + 64> lines;
+  std::array<char, site::HeaderRules::most_bytes + site::RuleSet::most_field_bytes + 64> lines;
   const site::Answer answer = status >= 400 ? site::Answer::error : site::Answer::redirect;
   const site::HeaderLines written =
       site_lines(answer, body.content_type, std::span(lines).first<site::HeaderRules::most_bytes>());
   size_t lines_bytes = written.bytes;
   std::array<char, own_lines_bytes> own;
-  const bool may_fall_back = status == 404 && !context_.snapshot.policy(talk_->site).fallback.empty();
+  const bool may_fall_back = status == 404 && !policy().fallback.empty();
   if (may_fall_back || talk_->selection.fell_back || talk_->selection.listing) {
     lines_bytes = http::add_vary(lines, lines_bytes, "Accept");
   }
   if (body.negotiated || facts.by_coding) lines_bytes = http::add_vary(lines, lines_bytes, "Accept-Encoding");
+  lines_bytes = add_vary_by_rules(lines, lines_bytes);
 
   http::ReplyHead head;
   head.status = status;
@@ -291,6 +315,8 @@ Connection::Handled Connection::reply_status(int status, const StatusFacts& fact
     return reply_status(414);
   }
   talk_->exchange.status = static_cast<uint16_t>(status);
+  talk_->exchange.before_body = talk_->output.composed_bytes();
+  talk_->exchange.coding = body.coding;
   if (talk_->parser.request().method() != http::Method::head && !body.text.empty()) {
     talk_->exchange.body_bytes = body.text.size();
     talk_->output.add_body(body.text, more_input_, {}, std::move(body.pages));

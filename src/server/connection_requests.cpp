@@ -13,7 +13,7 @@ namespace uringd::server {
 // buffer, and what is left of them moves to the input; else `bytes` are the input.
 void Connection::work(std::span<const char> bytes, bool in_place) {
   if (talk_->rejected_status != 0) {
-    reject(std::exchange(talk_->rejected_status, 0));
+    reject(std::exchange(talk_->rejected_status, 0), bytes);
     talk_->input.clear();
     return after_work();
   }
@@ -80,7 +80,7 @@ bool Connection::receive_head(std::span<const char> bytes) {
       return false;
     case http::RequestParser::Progress::rejected:
       head_is_here();
-      reject(talk_->parser.status());
+      reject(talk_->parser.status(), bytes);
       return false;
     case http::RequestParser::Progress::head_complete: head_is_here(); break;
   }
@@ -116,36 +116,69 @@ bool Connection::receive_body() {
   const auto result = talk_->parser.parse_body(received.data(), received.size());
   talk_->input.erase(head_size, result.used);
   talk_->parser.request().rebase(talk_->input.data());
-  if (result.progress == http::RequestParser::BodyProgress::rejected) reject(talk_->parser.status());
+  if (result.progress == http::RequestParser::BodyProgress::rejected) {
+    reject(talk_->parser.status(), talk_->input.bytes());
+  }
   if (result.progress != http::RequestParser::BodyProgress::complete) return false;
   stage_ = Stage::ready;
   return true;
 }
 
 // A request that cannot be understood, or does not come to its end: nothing behind it can be trusted.
-void Connection::reject(int status) {
+void Connection::reject(int status, std::span<const char> head) {
   close_after_ = true;
   hear_out_ = true;
   more_input_ = false;
   // A head that is not whole names no site; its Host field can be half a name.
-  talk_->site =
-      stage_ == Stage::head ? 0 : context_.snapshot.router().site_of(talk_->parser.request(), context_.scratch);
+  use_settings();
+  context_.routed = nullptr;
+  talk_->site = stage_ == Stage::head ? 0 : talk_->settings->router.site_of(talk_->parser.request(), context_.scratch);
   stage_ = Stage::head;
-  if (reply_status(status) == Handled::replied) return;
+  if (reply_status(status) == Handled::replied) {
+    ++requests_;
+    ++context_.counters.requests;
+    if (context_.access_log.on()) log_rejected(head);
+    return;
+  }
   CHECK(!talk_->output.empty());
   talk_->rejected_status = status;  // answers before it fill the output: they go first
   close_after_ = hear_out_ = false;
 }
 
+// A request begins: with the configuration of now.
+void Connection::use_settings() {
+  if (talk_->settings == context_.settings) [[likely]]
+    return;
+  const config::Config::Limits& limits = context_.config->limits;
+  talk_->parser.set_limits({static_cast<uint32_t>(limits.header_size_bytes), limits.body_size_bytes});
+  talk_->use(*context_.settings);
+}
+
 Connection::Handled Connection::handle() {
-  const http::Request& request = talk_->parser.request();
+  use_settings();
   decide_persistence();
   talk_->selection.clear();
-  const site::Route route = context_.snapshot.router().route(request, context_.scratch);
+  context_.routed = nullptr;
+  const site::Route& route = this->route();
   talk_->site = route.site;
+  if (route.fields != 0) {
+    talk_->selection.used = true;
+    talk_->selection.fields = route.fields;
+  }
   if (route.status == 400) close_after_ = hear_out_ = true;
-  if (route.status != 0) return reply_status(route.status);
-  return look_up(route.path);
+  if (route.status == 301 && route.location.empty()) return reply_redirect();
+  if (route.status != 0) return reply_status(route.status, {.location = route.location});
+  return look_up(route.place, route.path_in_tree());
+}
+
+// Of the request that is being answered; good until another one is routed.
+const site::Route& Connection::route() {
+  if (context_.routed == talk_) return context_.route;
+  const Selection& selection = talk_->selection;
+  context_.route = selection.route ? selection.route->route
+                                   : talk_->settings->router.route(talk_->parser.request(), context_.scratch, scheme());
+  context_.routed = talk_;
+  return context_.route;
 }
 
 // The request has its reply (composed, or being read): its bytes may go, the parser begins anew.
@@ -156,9 +189,11 @@ void Connection::answered() {
     ++context_.counters.hits;
   if (talk_->exchange.cache == CacheResult::miss || talk_->exchange.cache == CacheResult::expired)
     ++context_.counters.misses;
+  if (context_.access_log.on()) log_answer();
   if (context_.logger.enabled(log::Level::debug)) log_exchange();
   talk_->parser.reset();
   talk_->selection.clear();
+  context_.routed = nullptr;
   stage_ = Stage::head;
   body_continues_ = false;
   talk_->started_ms = 0;
@@ -248,6 +283,7 @@ void Connection::answer_instead(int status) {
   hear_out_ = !talk_->input.empty();
   become(State::receiving);
   CHECK(reply_status(status) == Handled::replied);  // it fits where nothing is
+  if (talk_->record) renew_record();
   flush();
 }
 
@@ -256,17 +292,26 @@ void Connection::on_turn() {
   submit_send();
 }
 
-void Connection::on_referred(size_t bytes) {
-  context_.counters.sent_bytes += bytes;
-  if (bytes > 0) talk_->answer_begun = true;
-  if (bytes > 0 || state_ == State::waiting) progressed();
+std::span<const char> Connection::before_pages() {
+  const Output::Rest rest = talk_->output.rest();
+  CHECK(rest.count <= 1);
+  return {static_cast<const char*>(rest.parts[0].iov_base), rest.bytes};
+}
+
+void Connection::on_referred(size_t before, size_t bytes) {
+  const size_t sent = before + bytes;
+  context_.counters.sent_bytes += sent;
+  if (sent > 0) talk_->answer_begun = true;
+  if (talk_->record) talk_->record->sent += sent;
+  if (sent > 0 || state_ == State::waiting) progressed();
+  if (before > 0 && talk_->output.sent(before)) talk_->output.clear();
   if (state_ == State::waiting) become(State::sending);
   if (talk_->stream->finished()) on_sent_all();
 }
 
 void Connection::on_reading() {
   if (state_ != State::waiting) become(State::waiting);
-  deadline_in(static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
+  deadline_in(static_cast<uint64_t>(context_.config->disk.timeout.count()));
 }
 
 void Connection::on_memory_wanted() {

@@ -36,8 +36,13 @@ bool has_extension(std::string_view path) { return path.substr(path.rfind('/') +
 
 // --- the resource ---
 
-Connection::Handled Connection::look_up(std::string_view path) {
-  const cache::Key key = cache::make_key(talk_->site, path, context_.hash_seed);
+Connection::Handled Connection::look_up(const site::Place& place, std::string_view path) {
+  return look_up(talk_->settings->snapshot->slot_of(place.tree), path);
+}
+
+Connection::Handled Connection::look_up(uint32_t slot, std::string_view path) {
+  talk_->tree = slot;
+  const cache::Key key = cache::make_key(slot, path, context_.hash_seed);
   const disk::Found found = context_.disk.find(key);
   if (found.entry || found.status != 0) {
     talk_->exchange.cache = found.stale ? CacheResult::stale : CacheResult::hit;
@@ -52,10 +57,13 @@ Connection::Handled Connection::look_up(std::string_view path) {
 Connection::Handled Connection::wait_for(Selection::Wait what) {
   talk_->selection.used = true;
   talk_->selection.wait = what;
+  if (!talk_->selection.route && talk_->settings->router.has_rules(talk_->site)) {
+    talk_->selection.route = std::make_unique<const KeptRoute>(route());
+  }
+  context_.routed = nullptr;  // the request's bytes move now, and its query is a view of them
   become(State::waiting);
   const bool dispensable = what == Selection::Wait::sibling;  // the file itself is there
-  deadline_in(dispensable ? disk::Fetch::patience_ms
-                          : static_cast<uint64_t>(context_.snapshot.config().disk.timeout.count()));
+  deadline_in(dispensable ? disk::Fetch::patience_ms : static_cast<uint64_t>(context_.config->disk.timeout.count()));
   return Handled::waiting;
 }
 
@@ -85,30 +93,29 @@ Connection::Handled Connection::reply_verdict(int status) {
 // A page of an application that knows its own addresses; not for what a page loads, which must be told the truth.
 Connection::Handled Connection::reply_missing() {
   Selection& selection = talk_->selection;
-  const SitePolicy& policy = context_.snapshot.policy(talk_->site);
+  const SitePolicy& policy = this->policy();
   const bool possible = !policy.fallback.empty() && policy.fallback.size() < disk::Fetch::path_limit;
   if (!possible || selection.fell_back || !http::accepts_page(talk_->parser.request())) {
     return reply_status(404);
   }
-  if (has_extension(context_.snapshot.router().route(talk_->parser.request(), context_.scratch).path)) {
-    return reply_status(404);
-  }
+  if (has_extension(route().path)) return reply_status(404);
   selection.used = selection.fell_back = true;
-  return look_up(policy.fallback);
+  const site::Place place = talk_->settings->router.place_of(talk_->site, policy.fallback);
+  return look_up(place, std::string_view(policy.fallback).substr(place.prefix_bytes));
 }
 
 Connection::Handled Connection::reply_listing() {
   using enum http::ListingForm::Format;
   const http::Request& request = talk_->parser.request();
-  const site::Route route = context_.snapshot.router().route(request, context_.scratch);
+  const site::Route& route = this->route();
   const uint16_t as_json = http::accepted_quality(request, "application/json");
   const bool wants_json = as_json > http::accepted_quality(request, "text/html");
   const auto form = http::ListingForm::from_query(route.query, wants_json ? json : html);
   std::array<char, disk::Fetch::path_limit - 1> path;
-  const std::string_view key_path = disk::listing_key_path(route.path, form, path);
+  const std::string_view key_path = disk::listing_key_path(route.path_in_tree(), form, path);
   if (key_path.empty()) return reply_status(404);  // no directory has so long a path
   talk_->selection.used = talk_->selection.listing = true;
-  return look_up(key_path);
+  return look_up(talk_->tree, key_path);
 }
 
 // --- its representations ---
@@ -129,7 +136,7 @@ http::AcceptedCodings Connection::accepted_codings() {
 }
 
 Connection::Handled Connection::select_entry(cache::Entry& entry) {
-  const bool copies = entry.facts().compressible && !context_.snapshot.policy(talk_->site).compress.empty();
+  const bool copies = entry.facts().compressible && !policy().compress.empty();
   const bool choice = entry.facts().siblings || copies;
   if (!choice || !talk_->parser.request().field(http::Field::accept_encoding)) return reply_entry(entry);
   talk_->selection.used = true;
@@ -147,7 +154,7 @@ Connection::Handled Connection::select_file(const disk::OpenFileRef& file) {
 
 // Siblings before copies where the client likes them equally: whoever made them took more time.
 Connection::Handled Connection::select() {
-  const SitePolicy& policy = context_.snapshot.policy(talk_->site);
+  const SitePolicy& policy = this->policy();
   Selection& selection = talk_->selection;
   const bool siblings_possible =
       selection.file ? selection.file->facts().description.siblings : selection.entry->facts().siblings;
@@ -183,7 +190,7 @@ std::optional<Connection::Handled> Connection::try_sibling(http::Coding coding, 
   const std::string_view name = selection.file ? selection.file->facts().name : selection.entry->name();
   const std::string_view key_path = disk::sibling_key_path(name, coding, path);
   if (key_path.empty()) return {};
-  const cache::Key key = cache::make_key(talk_->site, key_path, context_.hash_seed);
+  const cache::Key key = cache::make_key(talk_->tree, key_path, context_.hash_seed);
   const disk::Found found = context_.disk.find(key);
   if (found.entry && found.entry->kind() != cache::Kind::verdict) return reply_sibling(*found.entry);
   if (found.entry || found.status != 0) {

@@ -4,12 +4,13 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 
+#include "access_log.hpp"
 #include "input_buffer.hpp"
 #include "output.hpp"
+#include "settings.hpp"
 #include "talk.hpp"
 #include "uringd/base/clock.hpp"
 #include "uringd/base/slab.hpp"
@@ -18,8 +19,8 @@
 #include "uringd/disk/disk.hpp"
 #include "uringd/http/negotiate.hpp"
 #include "uringd/log/logger.hpp"
-#include "uringd/server/snapshot.hpp"
 #include "uringd/server/worker.hpp"
+#include "uringd/site/router.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::server {
@@ -30,7 +31,6 @@ struct AwaitsBuffers;
 
 struct Context {
   uring::Ring& ring;
-  const Snapshot& snapshot;
   cache::Cache& cache;
   disk::Disk& disk;
   log::Logger& logger;
@@ -39,8 +39,11 @@ struct Context {
   BlockPool& blocks;
   Slab<Connection>& slab;
   Shared& shared;
+  AccessLog& access_log;
   uint64_t hash_seed;
-  std::span<char> scratch;  // of the router, for the length of one request's routing
+  Settings* settings;            // with which requests begin now
+  const config::Config* config;  // theirs
+  std::span<char> scratch;       // of the routers: what views of `route` point into
 
   Slab<Talk> talks{slab.capacity()};
   InputBudget input_budget;
@@ -51,7 +54,10 @@ struct Context {
     size_t size = 0;
     http::AcceptedCodings accepted = http::accepted_codings(std::string_view{});
   } last_codings;
+  site::Route route;             // of the request that was routed last, and
+  const Talk* routed = nullptr;  // whose it is, until that one's bytes move or its scratch is used again
   bool draining = false;
+  uint64_t refusal_told_ms = 0;                   // the last line about a client that was closed without an answer
   List<Connection, InWorker> connections;         // all of them, newest last
   List<Connection, AwaitsBuffers> await_buffers;  // their receive ended with ENOBUFS; re-armed when the turn is over
 

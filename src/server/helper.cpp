@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -19,13 +20,14 @@
 namespace uringd::server {
 namespace {
 
-uring::RingOptions small_ring() {
+uring::RingOptions small_ring(bool restricted) {
   return {.submission_entries = 64,
           .completion_entries = 256,
           .direct_slots = 8,
           .receive_buffers = 16,
-          .bounded_workers = 2,
-          .unbounded_workers = 8};  // opens of roots, one a device; the read of inotify before Linux 6.4
+          .bounded_workers = 8,     // one for each device that hangs: opens of roots, looks at maps
+          .unbounded_workers = 10,  // ... where the kernel counts them here; the reads of inotify before Linux 6.4
+          .restricted = restricted};
 }
 
 }  // namespace
@@ -33,8 +35,8 @@ uring::RingOptions small_ring() {
 struct Helper::Implementation {
   enum class Life : uint8_t { made, running, ended, stuck };
 
-  Implementation(disk::Sites& the_sites, HelperOptions the_options, log::Logger& the_logger, uint32_t workers)
-      : sites(the_sites), options(std::move(the_options)), logger(the_logger) {
+  Implementation(disk::Sites& the_sites, HelperWork first_work, log::Logger& the_logger, uint32_t workers)
+      : sites(the_sites), first(std::move(first_work)), logger(the_logger) {
     doors.reserve(workers);
     for (uint32_t worker = 0; worker < workers; ++worker) doors.emplace_back(jobs, background, worker);
   }
@@ -51,24 +53,34 @@ struct Helper::Implementation {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    auto created = uring::Ring::create(small_ring());
+    auto created = uring::Ring::create(small_ring(first.options.restricted_ring));
     if (!created) return become(Life::ended, created.error());
     std::optional<uring::Ring> ring(std::move(*created));
-    HelperLoop loop(*ring, sites, *keeper, options, logger, jobs, background, mailboxes, counters, watches);
+    HelperLoop loop(*ring, {sites, *keeper, retired_maps, logger, jobs, background, mailboxes, counters, watches},
+                    std::move(first));
     become(Life::running);
     loop.run();
     ring.reset();  // cancels what is under way; until then the loop's buffers are lent
     become(loop.may_be_stuck() ? Life::stuck : Life::ended);
   }
 
+  /// False: nobody would carry it out.
+  bool post_if_alive(Job job, Life earliest) {
+    const std::lock_guard guard(lock);
+    if (life < earliest || life > Life::running) return false;
+    jobs.post(std::move(job));
+    return true;
+  }
+
   disk::Sites& sites;
-  HelperOptions options;
+  HelperWork first;          // until the thread takes it
+  RetiredMaps retired_maps;  // not the thread's, for the same reason as `keeper` below
   log::Logger& logger;
   HelperJobs jobs;
-  Background background{
-      [this](uint32_t site, std::shared_ptr<const disk::ErrorPages> pages, std::vector<std::string> problems) {
-        jobs.post({.kind = Job::Kind::pages, .site = site, .pages = std::move(pages), .problems = std::move(problems)});
-      }};
+  Background background{[this](uint64_t order, std::shared_ptr<const disk::ErrorPages> pages,
+                               std::vector<std::string> problems) {
+    jobs.post({.kind = Job::Kind::pages, .order = order, .pages = std::move(pages), .problems = std::move(problems)});
+  }};
   std::vector<Door> doors;
   std::vector<Mailbox*> mailboxes;
   HelperCounters counters;
@@ -77,14 +89,14 @@ struct Helper::Implementation {
   std::optional<SiteKeeper> keeper;  // not the thread's: a worker may read a retired state after the thread has ended
 
   std::thread thread;
-  std::mutex lock;  // of what follows: taken at start and end only
+  std::mutex lock;  // of what follows: taken at start and end, and by what a reload posts
   std::condition_variable changed;
   Life life = Life::made;
   std::optional<Error> error;
 };
 
-Helper::Helper(disk::Sites& sites, HelperOptions options, log::Logger& logger, uint32_t workers)
-    : implementation_(std::make_shared<Implementation>(sites, std::move(options), logger, workers)) {}
+Helper::Helper(disk::Sites& sites, HelperWork work, log::Logger& logger, uint32_t workers)
+    : implementation_(std::make_shared<Implementation>(sites, std::move(work), logger, workers)) {}
 
 Helper::~Helper() { stop(std::chrono::seconds(1)); }
 
@@ -99,12 +111,27 @@ Result<void> Helper::start(std::span<Mailbox* const> mailboxes) {
   CHECK(mailboxes.size() == self.doors.size());
   self.mailboxes.assign(mailboxes.begin(), mailboxes.end());
   self.keeper.emplace(self.sites, self.mailboxes, self.counters, self.retired);
-  self.thread = std::thread([shared = implementation_] { shared->thread_main(); });
+  try {
+    self.thread = std::thread([shared = implementation_] { shared->thread_main(); });
+  } catch (const std::system_error& refused) {
+    self.life = Implementation::Life::ended;
+    return failure(std::string("no thread for the helper: ") + refused.what() +
+                   "; raise the limit of tasks (ulimit -u, TasksMax=)");
+  }
   std::unique_lock guard(self.lock);
   self.changed.wait(guard, [&] { return self.life != Implementation::Life::made; });
   if (self.error) return failure("the helper thread's ring: " + self.error->message);
-  self.background.start(mailboxes);
-  return {};
+  return self.background.start(mailboxes);
+}
+
+void Helper::configure(HelperWork work) {
+  Job job{.kind = Job::Kind::configure, .work = std::make_unique<HelperWork>(std::move(work))};
+  implementation_->post_if_alive(std::move(job), Implementation::Life::made);
+}
+
+void Helper::dispose(std::shared_ptr<const void> thing) {
+  Job job{.kind = Job::Kind::dispose, .thing = std::move(thing)};
+  implementation_->post_if_alive(std::move(job), Implementation::Life::running);
 }
 
 bool Helper::stop(std::chrono::milliseconds patience) {
@@ -120,6 +147,7 @@ bool Helper::stop(std::chrono::milliseconds patience) {
   guard.unlock();
   if (ended) {
     self.thread.join();
+    const std::vector<Job> too_late = self.jobs.take();  // what they carry ends here
   } else {
     self.thread.detach();
   }
@@ -129,5 +157,6 @@ bool Helper::stop(std::chrono::milliseconds patience) {
 const HelperCounters& Helper::counters() const { return implementation_->counters; }
 uint64_t Helper::watches() const { return implementation_->watches.load(std::memory_order_relaxed); }
 uint64_t Helper::retired_states() const { return implementation_->retired.load(std::memory_order_relaxed); }
+uint64_t Helper::retired_maps() const { return implementation_->retired_maps.count(); }
 
 }  // namespace uringd::server

@@ -1,7 +1,8 @@
 // HelperJobs: what the workers ask of the helper thread, and how they wake it; error pages come from the background
-// thread on the same way. Any thread posts, the helper takes.
-// Bounds: 4,096 jobs that can be refused; those that give something back (unwatch, done_with) are never refused, and
-// there is at most one of them for each thing that was given; nor are pages, one a site.
+// thread on the same way, and other configurations from the daemon. Any thread posts, the helper takes.
+// Bounds: 4,096 jobs that can be refused; those that give something back (unwatch, done_with, dispose) are never
+// refused, and there is at most one of them for each thing that was given; nor are pages, one a site, and
+// configurations, one a reload.
 #pragma once
 
 #include <atomic>
@@ -16,20 +17,24 @@
 #include "uringd/base/fd.hpp"
 #include "uringd/base/post_queue.hpp"
 #include "uringd/disk/notice.hpp"
+#include "uringd/server/helper.hpp"
 
 namespace uringd::server {
 
 struct Job {
-  enum class Kind : uint8_t { watch, unwatch, list, done, pages };
+  enum class Kind : uint8_t { watch, unwatch, list, done, pages, configure, dispose };
   Kind kind;
-  uint32_t worker = 0;  // not of pages
+  uint32_t worker = 0;  // of those that a worker's door posts
   uint32_t site = 0;
   std::string directory;                            // watch, unwatch
   int descriptor = -1;                              // list
   uint64_t ticket = 0;                              // list
   const disk::SiteState* state = nullptr;           // done
+  uint64_t order = 0;                               // pages
   std::shared_ptr<const disk::ErrorPages> pages{};  // pages; nullptr: as they were
   std::vector<std::string> problems{};              // pages: what is wrong with them
+  std::unique_ptr<HelperWork> work{};               // configure
+  std::shared_ptr<const void> thing{};              // dispose: it ends with the job
   [[nodiscard]] bool refusable() const { return kind == Kind::watch || kind == Kind::list; }
 };
 

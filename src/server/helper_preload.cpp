@@ -1,5 +1,5 @@
-// Preload: the files that cache.preload names are told to every worker, at start and after a release switch, no faster
-// than the workers take them.
+// Preload: the files that cache.preload names are told to every worker, when a tree comes and after a release switch,
+// no faster than the workers take them.
 #include <algorithm>
 #include <utility>
 
@@ -13,8 +13,13 @@ constexpr size_t waiting_limit = 8;  // notices of all kinds; a batch is 256 fet
 
 }  // namespace
 
+void HelperLoop::end_preload(uint32_t site) {
+  if (preload_ && preload_->site == site) preload_.reset();
+  std::erase(preload_sites_, site);
+}
+
 void HelperLoop::start_preload(uint32_t site) {
-  if (options_.preload.empty()) return;
+  if (work_.options.preload.empty()) return;
   if (preload_ && preload_->site == site) preload_.reset();  // of the tree before
   if (std::ranges::find(preload_sites_, site) == preload_sites_.end()) preload_sites_.push_back(site);
 }
@@ -30,14 +35,15 @@ void HelperLoop::do_preload() {
     const uint32_t site = preload_sites_.front();
     preload_sites_.pop_front();
     std::shared_ptr<const disk::Root> root = sites_.state(site).root;
-    disk::TreeWalk walk(root->directory, options_.preload, sites_.rules(site).resolve);
+    const disk::SiteRules& rules = sites_.rules(site);
+    disk::TreeWalk walk(root->directory, rules.prefix, work_.options.preload, rules.resolve);
     preload_ = std::make_unique<PreloadWalk>(PreloadWalk{site, std::move(root), std::move(walk), {}});
   }
   if (!preload_->ended && preload_->found.size() < batch_paths) preload_->ended = !preload_->walk.step(preload_->found);
   post_preload(preload_->ended);
   if (preload_paused_ || !preload_->ended || !preload_->found.empty()) return;
   if (preload_->walk.truncated()) {
-    logger_.warn("cache.preload: site " + std::to_string(preload_->site + 1) + " has more than " +
+    logger_.warn("cache.preload: " + sites_.name_of(preload_->site) + " has more than " +
                  std::to_string(disk::TreeWalk::file_limit) + " such files, or more than " +
                  std::to_string(disk::TreeWalk::depth_limit) + " levels: the rest is read when asked for");
   }

@@ -21,4 +21,8 @@ void Mailbox::post(disk::Notice notice) {
   if (notices_.post(std::move(notice))) eventfd_write(event_.number(), 1);
 }
 
+void Mailbox::post(Order order) {
+  if (orders_.post(std::move(order))) eventfd_write(event_.number(), 1);
+}
+
 }  // namespace uringd::server

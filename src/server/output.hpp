@@ -50,6 +50,7 @@ class Output {
 
   [[nodiscard]] bool empty() const { return composed_bytes_ == 0 && !sealed_; }
   [[nodiscard]] bool sealed() const { return sealed_; }
+  [[nodiscard]] uint32_t composed_bytes() const { return static_cast<uint32_t>(composed_bytes_); }
 
   /// Room for `bytes` behind what is composed, or empty; commit() makes it part of the output. `batch`: more answers
   /// follow, a block is worth it.

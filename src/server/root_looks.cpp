@@ -25,64 +25,98 @@ std::string path_of(int directory) {
 
 }  // namespace
 
-RootLooks::RootLooks(uring::Ring& ring, disk::Sites& sites, SiteKeeper& keeper, log::Logger& logger,
-                     HelperCounters& counters, uint64_t every_ms)
-    : ring_(ring),
-      sites_(sites),
-      keeper_(keeper),
-      logger_(logger),
-      counters_(counters),
-      every_ms_(std::clamp(every_ms, most_often_ms, least_often_ms)),
-      looks_(sites.count()) {}
+void RootLooks::add_tree(uint32_t site) {
+  const bool is_new = looks_.try_emplace(site).second;
+  CHECK(is_new);
+}
+
+void RootLooks::remove_tree(uint32_t site) {
+  const size_t removed = looks_.erase(site);
+  CHECK(removed == 1);
+  for (auto& [number, open] : opens_) open.forgotten |= open.site == site;
+}
+
+void RootLooks::set_owner(const std::shared_ptr<const void>& owner) {
+  owner_ = owner;
+  for (auto& [number, open] : opens_) {
+    if (!open.forgotten) open.owner = owner;
+  }
+}
+
+void RootLooks::set_clock(uint64_t every_ms, uint64_t now_ms) {
+  every_ms_ = std::clamp(every_ms, most_often_ms, least_often_ms);
+  for (auto& [site, look] : looks_) look.due_ms = std::min(look.due_ms, now_ms + every_ms_);
+}
 
 std::string RootLooks::name_of(uint32_t site) const {
-  return "site " + std::to_string(site + 1) + ": root " + sites_.rules(site).root_path;
+  return sites_.name_of(site) + ": root " + sites_.rules(site).root_path;
 }
 
 void RootLooks::on_time(uint64_t now_ms) {
-  for (uint32_t site = 0; site < looks_.size(); ++site) {
-    Look& look = looks_[site];
+  for (auto& [site, look] : looks_) {
     if (now_ms >= look.due_ms) look.wanted = true;
     if (!look.wanted || look.opening) continue;
     const uint64_t device = sites_.state(site).root->device;
     if (!devices_.insert(device).second) continue;
-    look = {.wanted = false,
-            .opening = true,
-            .unreachable = look.unreachable,
-            .device = device,
-            .due_ms = now_ms + every_ms_};
-    ring_.open_directory(sites_.rules(site).root_path.c_str(), {.kind = uring::Kind::root, .slot = site});
+    look.wanted = false;
+    look.opening = true;
+    look.due_ms = now_ms + every_ms_;
+    begin(site, device);
   }
+}
+
+void RootLooks::begin(uint32_t site, uint64_t device) {
+  do next_open_ = (next_open_ + 1) % uring::Tag::slot_limit;
+  while (opens_.contains(next_open_));
+  Open open{.site = site, .forgotten = false, .device = device, .path = sites_.rules(site).root_path, .owner = owner_};
+  const auto at = opens_.emplace(next_open_, std::move(open)).first;
+  ring_.open_directory(at->second.path.c_str(), {.kind = uring::Kind::root, .slot = next_open_});
+}
+
+RootLooks::Open RootLooks::end(const uring::Completion& completion) {
+  auto node = opens_.extract(completion.tag.slot);
+  CHECK(node);
+  devices_.erase(node.mapped().device);
+  return std::move(node.mapped());
 }
 
 uint64_t RootLooks::next_ms() const {
   uint64_t next = UINT64_MAX;
-  for (const Look& look : looks_) {
-    if (!look.opening && !look.wanted) next = std::min(next, look.due_ms);  // what is wanted waits for a completion
+  for (const auto& [site, look] : looks_) {
+    if (look.opening) continue;
+    if (!look.wanted) {
+      next = std::min(next, look.due_ms);
+    } else if (!devices_.contains(sites_.state(site).root->device)) {
+      return 0;  // wanted since the last on_time()
+    }  // else it waits for the completion that frees its device
   }
   return next;
 }
 
-bool RootLooks::on_completion(uint32_t site, int32_t result, uint64_t now_ms) {
-  Look& look = looks_[site];
+std::optional<uint32_t> RootLooks::on_completion(const uring::Completion& completion, uint64_t now_ms) {
+  const Open open = end(completion);
+  if (open.forgotten) {
+    if (completion.result >= 0) ring_.close_file(completion.result);
+    return std::nullopt;
+  }
+  Look& look = looks_.at(open.site);
   CHECK(look.opening);
   look.opening = false;
-  devices_.erase(look.device);
-  if (result < 0) {
-    say_unreachable(site, -result);
-    return false;
+  if (completion.result < 0) {
+    say_unreachable(open.site, -completion.result);
+    return std::nullopt;
   }
-  return compare(site, Fd(result), now_ms);
+  return compare(open.site, Fd(completion.result), now_ms) ? std::optional(open.site) : std::nullopt;
 }
 
-void RootLooks::abandon(uint32_t site, int32_t result) {
-  looks_[site].opening = false;
-  devices_.erase(looks_[site].device);
-  if (result >= 0) ring_.close_file(result);
+void RootLooks::abandon(const uring::Completion& completion) {
+  const Open open = end(completion);
+  if (!open.forgotten) looks_.at(open.site).opening = false;
+  if (completion.result >= 0) ring_.close_file(completion.result);
 }
 
 void RootLooks::say_unreachable(uint32_t site, int error) {
-  if (std::exchange(looks_[site].unreachable, true)) return;
+  if (std::exchange(looks_.at(site).unreachable, true)) return;
   logger_.warn(name_of(site) + " cannot be opened (" + errno_text(error) +
                "): the directory that it was is served until it is back");
 }
@@ -95,7 +129,7 @@ bool RootLooks::compare(uint32_t site, Fd directory, uint64_t now_ms) {
     say_unreachable(site, found.error());
     return false;
   }
-  if (std::exchange(looks_[site].unreachable, false)) logger_.info(name_of(site) + " is back");
+  if (std::exchange(looks_.at(site).unreachable, false)) logger_.info(name_of(site) + " is back");
   const bool same = found->device == current.device && found->inode == current.inode;
   // A file system that was read-only can be mounted anew for writing: its files are not unchangeable any more.
   if (same && !current.read_only) {

@@ -8,6 +8,17 @@
 
 namespace uringd::server {
 
+void SiteKeeper::add_tree(uint32_t site) {
+  const bool is_new = trees_.insert(site).second;
+  CHECK(is_new);
+}
+
+void SiteKeeper::remove_tree(uint32_t site) {
+  CHECK(trees_.contains(site));
+  if (sites_.state(site).previous) end_previous(site);
+  trees_.erase(site);
+}
+
 void SiteKeeper::publish(uint32_t site, std::unique_ptr<const disk::SiteState> next) {
   std::unique_ptr<const disk::SiteState> old = sites_.publish(site, std::move(next));
   if (mailboxes_.empty()) return;
@@ -30,7 +41,7 @@ void SiteKeeper::release(uint32_t site) { bump(site, true); }
 void SiteKeeper::doubt(uint32_t site) { bump(site, false); }
 
 void SiteKeeper::doubt_all() {
-  for (uint32_t site = 0; site < sites_.count(); ++site) doubt(site);
+  for (const uint32_t site : trees_) doubt(site);
 }
 
 void SiteKeeper::move_root(uint32_t site, std::shared_ptr<const disk::Root> root, uint64_t now_ms) {
@@ -81,20 +92,23 @@ void SiteKeeper::on_time(uint64_t now_ms) {
     ++counters_.overflows;
     doubt_all();
   }
-  for (uint32_t site = 0; site < sites_.count(); ++site) {
+  for (const uint32_t site : trees_) {
     const disk::SiteState& current = sites_.state(site);
-    if (!current.previous || now_ms < current.previous_until_ms) continue;
-    auto next = std::make_unique<disk::SiteState>(current);
-    next->generation = next->release = current.generation + 1;  // what is held of the tree before ends now
-    next->previous = nullptr;
-    next->previous_until_ms = 0;
-    publish(site, std::move(next));
+    if (current.previous && now_ms >= current.previous_until_ms) end_previous(site);
   }
+}
+
+void SiteKeeper::end_previous(uint32_t site) {
+  auto next = std::make_unique<disk::SiteState>(sites_.state(site));
+  next->release = ++next->generation;  // what is held of the tree before ends now
+  next->previous = nullptr;
+  next->previous_until_ms = 0;
+  publish(site, std::move(next));
 }
 
 uint64_t SiteKeeper::next_ms() const {
   uint64_t next = mailbox_was_full_ ? pause_until_ms_ : UINT64_MAX;
-  for (uint32_t site = 0; site < sites_.count(); ++site) {
+  for (const uint32_t site : trees_) {
     const disk::SiteState& current = sites_.state(site);
     if (current.previous) next = std::min(next, current.previous_until_ms);
   }

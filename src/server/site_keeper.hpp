@@ -1,10 +1,11 @@
 // SiteKeeper: publishes new states of sites, tells the workers that the old ones are retired, and frees those when all
-// have let go. Lives on the helper thread, the only writer of disk::Sites.
+// have let go, be the site still there or not. Lives on the helper thread, the only writer of disk::Sites.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,10 @@ class SiteKeeper {
   SiteKeeper(disk::Sites& sites, std::span<Mailbox* const> mailboxes, HelperCounters& counters,
              std::atomic<uint64_t>& retired_gauge)
       : sites_(sites), mailboxes_(mailboxes), counters_(counters), retired_gauge_(retired_gauge) {}
+
+  /// A slot is a tree's from now on, or no longer one's: what doubt_all() and the clock are about.
+  void add_tree(uint32_t site);
+  void remove_tree(uint32_t site);
 
   /// Paths of the site lead elsewhere now: all that is held of it is to be looked at again.
   void release(uint32_t site);
@@ -51,6 +56,7 @@ class SiteKeeper {
     size_t workers;  // that have not let go
   };
   void bump(uint32_t site, bool release);
+  void end_previous(uint32_t site);
   void publish(uint32_t site, std::unique_ptr<const disk::SiteState> next);
 
   disk::Sites& sites_;
@@ -58,6 +64,7 @@ class SiteKeeper {
   HelperCounters& counters_;
   std::atomic<uint64_t>& retired_gauge_;
   std::unordered_map<const disk::SiteState*, RetiredState> retired_;
+  std::set<uint32_t> trees_;  // slots
   bool mailbox_was_full_ = false;
   uint64_t pause_until_ms_ = 0;
 };

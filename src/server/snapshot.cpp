@@ -1,18 +1,17 @@
-// Making a configuration ready. Everything here may block and runs before a worker sees the result, but for describe(),
-// which neither blocks nor allocates.
+// Making a configuration ready. Everything here may block and runs before a worker sees the result.
 #include "uringd/server/snapshot.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
+#include <unordered_map>
 
+#include "map_file.hpp"
 #include "uringd/base/check.hpp"
-#include "uringd/http/listing.hpp"
-#include "uringd/http/target.hpp"
-#include "uringd/http/vary.hpp"
+#include "uringd/config/compare.hpp"
+#include "uringd/disk/error_pages.hpp"
 
 namespace uringd::server {
 namespace {
@@ -46,29 +45,23 @@ disk::SiteRules rules_of(const config::Site& site, const http::MediaTypes& types
                         .hidden = site.hidden,
                         .compress = codings_of(site.compress),
                         .keep_previous_ms = static_cast<uint64_t>(site.keep_previous.count())};
-  for (const auto& [name, path] : site.error_pages) rules.error_pages.push_back({name, path, types.of(path).value});
+  for (const auto& [name, path] : site.error_pages)
+    rules.error_pages.push_back({name, path, std::string(types.of(path).value)});
   return rules;
 }
 
-/// The paths by which a file is asked for: its own, its directory's where it is the index, its own without extension.
-struct Aliases {
-  std::array<std::string_view, 3> paths;
-  size_t count = 0;
-  bool has_extension = false;
+// A directory beside the root: its files are named and answered as the site's are, its errors are the site's.
+void become_mount(disk::SiteRules& rules, const config::Site& site, std::string_view prefix) {
+  rules.prefix = prefix;
+  rules.root_path = std::ranges::find(site.mounts, prefix, &std::pair<std::string, std::string>::first)->second;
+  rules.error_pages.clear();
+}
 
-  Aliases(const SitePolicy& policy, std::string_view name) {
-    paths[count++] = name;
-    const size_t slash = name.rfind('/');
-    const std::string_view last = name.substr(slash + 1);
-    if (std::ranges::find(policy.index, last) != policy.index.end()) paths[count++] = name.substr(0, slash + 1);
-    for (const std::string& extension : policy.extensions) {
-      if (last.size() <= extension.size() || !last.ends_with(extension)) continue;
-      has_extension = true;
-      paths[count++] = name.substr(0, name.size() - extension.size());
-      return;
-    }
-  }
-};
+Result<disk::Root> open_root(const std::string& path) {
+  Fd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.open()) return failure(errno_text(errno) + "; give a directory that exists");
+  return disk::describe_root(std::move(directory));
+}
 
 }  // namespace
 
@@ -83,76 +76,143 @@ SitePolicy::SitePolicy(const config::Site& site)
       server_timing(site.server_timing),
       cache_status(site.cache_status) {}
 
-Snapshot::Snapshot(std::shared_ptr<const config::Config> config, std::vector<disk::Sites::Site> sites)
-    : config_(std::move(config)),
-      router_(*config_),
-      types_(config_->types),
-      sites_(std::make_unique<disk::Sites>(std::move(sites))) {
-  for (const config::Site& site : config_->sites) policies_.emplace_back(site);
+/// One tree and its slot, which is given back when the last configuration that has it is gone.
+struct Snapshot::Tree {
+  Tree(std::shared_ptr<disk::Sites> all, uint32_t its_slot, disk::SiteRules its_rules,
+       std::shared_ptr<const config::Config> its_config, uint32_t its_site)
+      : sites(std::move(all)),
+        slot(its_slot),
+        rules(std::move(its_rules)),
+        config(std::move(its_config)),
+        site(its_site) {}
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+  ~Tree() { sites->remove(slot); }
+
+  std::shared_ptr<disk::Sites> sites;
+  uint32_t slot;
+  disk::SiteRules rules;
+  std::shared_ptr<const config::Config> config;  // that it was made for
+  uint32_t site;
+};
+
+/// The trees of the configuration before that are still to be had.
+class Snapshot::Takeover {
+ public:
+  explicit Takeover(const Snapshot* before) {
+    if (!before) return;
+    for (const auto& tree : before->trees_) trees_.emplace(tree->rules.root_path, tree);
+  }
+  /// One with these rules whose files are answered in the same way, or nothing.
+  std::shared_ptr<const Tree> take(const disk::SiteRules& rules, const config::Config& config, uint32_t site) {
+    const auto [first, last] = trees_.equal_range(rules.root_path);
+    for (auto found = first; found != last; ++found) {
+      const Tree& tree = *found->second;
+      if (tree.rules != rules || tree.config->types != config.types) continue;
+      if (!config::same_tree_answers(tree.config->sites[tree.site], config.sites[site])) continue;
+      std::shared_ptr<const Tree> taken = std::move(found->second);
+      trees_.erase(found);
+      return taken;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::unordered_multimap<std::string, std::shared_ptr<const Tree>> trees_;
+};
+
+Snapshot::Snapshot(std::shared_ptr<const config::Config> config, std::shared_ptr<disk::Sites> sites)
+    : config_(std::move(config)), sites_(std::move(sites)), maps_(std::make_unique<site::Maps>()) {
+  for (const config::Site& site : config_->sites) policies_.push_back(std::make_shared<const SitePolicy>(site));
 }
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::build(std::shared_ptr<const config::Config> config,
-                                                        std::vector<std::string>& warnings) {
-  auto snapshot = std::make_shared<Snapshot>(std::move(config), std::vector<disk::Sites::Site>{});
-  std::vector<disk::Sites::Site> sites;
-  for (const config::Site& site : snapshot->config().sites) {
-    Fd directory(open(site.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.open()) {
-      return failure(site.where + ": root " + site.root + ": " + errno_text(errno) + "; give a directory that exists");
-    }
-    auto root = disk::describe_root(std::move(directory));
-    if (!root) return failure(site.where + ": root " + site.root + ": " + root.error().message);
-    disk::SiteRules rules = rules_of(site, snapshot->types_);
-    std::vector<std::string> problems;
-    disk::ErrorPages pages = disk::read_error_pages(*root, rules.error_pages, rules.compress, problems);
-    for (const std::string& problem : problems) warnings.push_back(site.where + ": " + problem);
-    sites.push_back({.rules = std::move(rules),
-                     .root = std::make_shared<disk::Root>(std::move(*root)),
-                     .pages = std::make_shared<const disk::ErrorPages>(std::move(pages))});
+Snapshot::Snapshot(std::shared_ptr<const config::Config> config, uint32_t workers, std::shared_ptr<disk::Sites> sites,
+                   std::vector<uint32_t> slots)
+    : Snapshot(std::move(config), std::move(sites)) {
+  slots_ = std::move(slots);
+  CHECK(slots_.size() == tree_names().size());
+  std::vector<config::Problem> warnings;
+  auto plan = site::RouterPlan::build(*config_, warnings);
+  CHECK(plan);
+  for (uint32_t worker = 0; worker < workers; ++worker) add_router(*plan, worker);
+}
+
+void Snapshot::add_router(std::shared_ptr<const site::RouterPlan> plan, uint64_t seed) {
+  routers_.push_back(std::make_unique<site::Router>(std::move(plan), *maps_, seed));
+}
+
+// As site::Place counts them: {site, the mount's prefix or nothing}.
+std::vector<std::pair<uint32_t, std::string_view>> Snapshot::tree_names() const {
+  std::vector<std::pair<uint32_t, std::string_view>> names;
+  const auto count = static_cast<uint32_t>(config_->sites.size());
+  for (uint32_t site = 0; site < count; ++site) names.emplace_back(site, std::string_view{});
+  for (uint32_t site = 0; site < count; ++site) {
+    for (const auto& mount : config_->sites[site].mounts) names.emplace_back(site, mount.first);
   }
-  snapshot->sites_ = std::make_unique<disk::Sites>(std::move(sites));
+  return names;
+}
+
+std::expected<std::shared_ptr<const Snapshot>, std::vector<config::Problem>> Snapshot::build(
+    std::shared_ptr<const config::Config> config, uint32_t workers, std::vector<config::Problem>& warnings,
+    std::shared_ptr<disk::Sites> sites, const Snapshot* before) {
+  std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(config), std::move(sites)));
+  std::vector<config::Problem> problems;
+  auto plan = site::RouterPlan::build(snapshot->config(), warnings);
+  if (!plan) problems = std::move(plan.error());
+  snapshot->read_maps(problems, warnings);
+  snapshot->open_trees(before, problems, warnings);
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  for (uint32_t worker = 0; worker < workers; ++worker) {
+    uint64_t seed = 0;
+    CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
+    snapshot->add_router(*plan, seed);
+  }
   return snapshot;
 }
 
-// Deterministic in the name alone: a file has the same fields whichever path led to it, and so have its siblings.
-disk::Description Snapshot::describe(uint32_t site, std::string_view name,
-                                     std::span<char, most_lines_bytes> lines) const {
-  const SitePolicy& policy = policies_[site];
-  const bool listing = name.ends_with('/');
-  disk::Description description;
-  description.type =
-      listing ? http::MediaType{http::ListingForm{}.media_type(), http::Density::plain} : types_.of(name);
-  const bool dense = description.type.density == http::Density::dense;
-  description.siblings = !listing && !dense && !policy.precompressed.empty();
-  const Aliases aliases(policy, name);
-  const site::HeaderLines written =
-      policy.rules.lines(std::span(aliases.paths).first(aliases.count), description.type.value,
-                         site::Answer::representation, lines.first<site::HeaderRules::most_bytes>());
-  description.server = !(written.omitted & site::omit_server);
-  description.tagged = !(written.omitted & site::omit_etag);
-  description.modified = !(written.omitted & site::omit_last_modified);
-  description.ranged = !(written.omitted & site::omit_accept_ranges);
-  size_t size = written.bytes;
-  const auto put = [&](std::string_view text) {
-    CHECK(text.size() <= lines.size() - size);
-    std::memcpy(lines.data() + size, text.data(), text.size());
-    size += text.size();
-  };
-  // Said wherever it could be otherwise, not only where it is: a shared cache must know before it meets the first copy.
-  const bool coded =
-      description.siblings || (!policy.compress.empty() && description.type.density == http::Density::plain);
-  if (listing) size = http::add_vary(lines, size, "Accept");
-  if (coded) size = http::add_vary(lines, size, "Accept-Encoding");
-  if (aliases.has_extension) {  // RFC 9110 §8.7: "/about" has a representation that is "/about.html"
-    std::array<char, 1800> location;
-    if (const size_t length = http::encode_path(name, location); length > 0) {
-      put("Content-Location: ");
-      put({location.data(), length});
-      put("\r\n");
+void Snapshot::read_maps(std::vector<config::Problem>& problems, std::vector<config::Problem>& warnings) {
+  std::vector<std::unique_ptr<const site::MapTable>> tables;
+  for (const config::Map& map : config_->maps) {
+    MapFile file{.map = map};
+    auto table = load_map(map, warnings, &file.loaded);
+    if (table) {
+      tables.push_back(std::move(*table));
+      map_files_.push_back(std::move(file));
+    } else {
+      problems.push_back(std::move(table.error()));
     }
   }
-  description.lines_bytes = size;
-  return description;
+  if (tables.size() == config_->maps.size()) maps_ = std::make_unique<site::Maps>(std::move(tables));
+}
+
+void Snapshot::open_trees(const Snapshot* before, std::vector<config::Problem>& problems,
+                          std::vector<config::Problem>& warnings) {
+  Takeover takeover(before);
+  const http::MediaTypes types(config_->types);
+  for (const auto& [index, prefix] : tree_names()) {
+    const config::Site& site = config_->sites[index];
+    disk::SiteRules rules = rules_of(site, types);
+    if (!prefix.empty()) become_mount(rules, site, prefix);
+    auto tree = takeover.take(rules, *config_, index);
+    if (!tree) {
+      auto root = open_root(rules.root_path);
+      if (!root) {
+        const std::string what = prefix.empty() ? "root " : "mount " + std::string(prefix) + ": ";
+        problems.push_back({site.where, what + rules.root_path + ": " + root.error().message});
+        continue;
+      }
+      std::vector<std::string> found;
+      disk::ErrorPages pages = disk::read_error_pages(*root, rules.error_pages, rules.compress, found);
+      for (const std::string& problem : found) warnings.push_back({site.where, problem});
+      const uint32_t slot = sites_->add({.rules = rules,
+                                         .describer = describer_for(*config_, index, prefix),
+                                         .root = std::make_shared<disk::Root>(std::move(*root)),
+                                         .pages = std::make_shared<const disk::ErrorPages>(std::move(pages))});
+      tree = std::make_shared<const Tree>(sites_, slot, std::move(rules), config_, index);
+    }
+    slots_.push_back(tree->slot);
+    trees_.push_back(std::move(tree));
+  }
 }
 
 }  // namespace uringd::server

@@ -19,6 +19,7 @@ struct Connection::Source {
         etag(held.facts().tagged ? held.etag() : std::string_view{}),
         content_type(held.facts().content_type),
         lines(held.lines()),
+        last_modified(held.last_modified()),
         coding(held.facts().coding),
         modified_s(held.facts().modified_s),
         has_modified(held.facts().has_modified),
@@ -48,6 +49,7 @@ struct Connection::Source {
 
   uint64_t size;
   std::string_view etag, content_type, lines;
+  std::string_view last_modified;  // as text, where an entry has it
   http::Coding coding;
   int64_t modified_s;
   bool has_modified, server, ranged, siblings, compressible;

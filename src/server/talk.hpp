@@ -14,26 +14,49 @@
 #include "output.hpp"
 #include "parts.hpp"
 #include "selection.hpp"
+#include "settings.hpp"
 #include "uringd/disk/stream.hpp"
 #include "uringd/http/request_parser.hpp"
+#include "uringd/log/access_log.hpp"
 #include "uringd/server/exchange.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::server {
 
+/// The access log's record of an answer that lasts: written when it ends.
+struct LastingRecord {
+  explicit LastingRecord(const log::AccessRecord& original) : kept(original) {}
+  log::KeptRecord kept;
+  uint64_t before_body = 0;  // bytes that are sent before its body
+  uint64_t sent = 0;         // since it was composed
+};
+
 struct Talk {
-  Talk(http::RequestParser::Limits limits, InputBudget& budget, BlockPool& blocks)
-      : parser(limits), input(budget), output(blocks) {}
+  Talk(http::RequestParser::Limits limits, InputBudget& budget, BlockPool& blocks, Settings& now)
+      : parser(limits), input(budget), settings(&now), output(blocks) {
+    ++settings->talks;
+  }
+  ~Talk() { --settings->talks; }
+  Talk(const Talk&) = delete;
+  Talk& operator=(const Talk&) = delete;
+  void use(Settings& now) {
+    --settings->talks;
+    settings = &now;
+    ++settings->talks;
+  }
 
   http::RequestParser parser;
   InputBuffer input;
+  Settings* settings;  // of the request that is being received or answered
   Exchange exchange;
+  std::unique_ptr<LastingRecord> record;
   uint64_t started_ms = 0;    // 0: no byte of a request is there
   uint64_t progress_ms = 0;   // when the kernel last took bytes, or the client last acknowledged some
   int unacknowledged = -1;    // at the last look; -1: not looked since the last progress
   bool answer_begun = false;  // bytes of the streamed answer have left: no other can take its place
   int rejected_status = 0;    // of a request whose rejection waits until the answers before it are sent
   uint32_t site = 0;
+  uint32_t tree = 0;  // slot of what the resource lies in: the site's root or a mount
   Selection selection;
   disk::Stream* stream = nullptr;
   std::unique_ptr<Parts> parts;  // of an answer with several ranges

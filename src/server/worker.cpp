@@ -8,15 +8,10 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
-#include <vector>
 
-#include "acceptor.hpp"
-#include "connection.hpp"
-#include "context.hpp"
 #include "uringd/base/check.hpp"
-#include "uringd/base/slab.hpp"
 #include "uringd/http/date.hpp"
+#include "worker_implementation.hpp"
 
 namespace uringd::server {
 namespace {
@@ -39,271 +34,176 @@ void touch(std::span<char> memory) {
 
 }  // namespace
 
-struct Worker::Implementation final : AcceptSink {
-  Implementation(const WorkerOptions& worker_options, std::shared_ptr<const Snapshot> shared_snapshot,
-                 Shared& shared_state, Mailbox& own_mailbox, disk::HelperDoor* helper, log::Logger& shared_logger,
-                 uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces)
-      : options(worker_options),
-        snapshot(std::move(shared_snapshot)),
-        shared(shared_state),
-        mailbox(own_mailbox),
-        logger(shared_logger),
-        ring(std::move(opened)),
-        wheel(ring.monotonic_ns() / 1'000'000),
-        piece_memory(std::move(pieces)),
-        cache({.capacity_bytes = options.cache_bytes, .file_limit = options.kept_files}),
-        disk(ring, cache, *piece_memory, clock, logger, snapshot->sites(), *snapshot, helper, disk_options()),
-        slab(connection_slots()),
-        blocks(options.output_blocks),
-        scratch(site::Router::scratch_bytes(snapshot->config().limits.header_size_bytes)),
-        context{.ring = ring,
-                .snapshot = *snapshot,
-                .cache = cache,
-                .disk = disk,
-                .logger = logger,
-                .clock = clock,
-                .wheel = wheel,
-                .blocks = blocks,
-                .slab = slab,
-                .shared = shared,
-                .hash_seed = options.hash_seed,
-                .scratch = scratch} {
-    context.input_budget.limit_bytes = options.input_bytes;
-    if (options.populate) {
-      slab.populate(first_connections);
-      context.talks.populate(first_connections);
-      touch(blocks.area().first(std::min(blocks.area().size(), first_blocks * BlockPool::block_bytes)));
+Worker::Implementation::Implementation(const WorkerOptions& worker_options,
+                                       const std::shared_ptr<const Snapshot>& shared_snapshot, Shared& shared_state,
+                                       Mailbox& own_mailbox, disk::HelperDoor* helper, log::Logger& shared_logger,
+                                       uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces)
+    : options(worker_options),
+      shared(shared_state),
+      mailbox(own_mailbox),
+      logger(shared_logger),
+      ring(std::move(opened)),
+      access_log(ring, shared_logger),
+      wheel(ring.monotonic_ns() / 1'000'000),
+      piece_memory(std::move(pieces)),
+      cache({.capacity_bytes = options.cache_bytes, .file_limit = options.kept_files}),
+      disk(ring, cache, *piece_memory, clock, logger, shared_snapshot->sites(), helper,
+           disk_options(shared_snapshot->config())),
+      slab(connection_slots()),
+      blocks(options.output_blocks),
+      scratch(site::Router::scratch_bytes(shared_snapshot->config().limits.header_size_bytes)),
+      context{.ring = ring,
+              .cache = cache,
+              .disk = disk,
+              .logger = logger,
+              .clock = clock,
+              .wheel = wheel,
+              .blocks = blocks,
+              .slab = slab,
+              .shared = shared,
+              .access_log = access_log,
+              .hash_seed = options.hash_seed,
+              .settings = &settings.emplace_back(shared_snapshot, options.index),
+              .config = &shared_snapshot->config(),
+              .scratch = scratch} {
+  disk.reconfigure(disk_options(*context.config), shared_snapshot->slots());
+  context.input_budget.limit_bytes = options.input_bytes;
+  if (options.populate) {
+    slab.populate(first_connections);
+    context.talks.populate(first_connections);
+    touch(blocks.area().first(std::min(blocks.area().size(), first_blocks * BlockPool::block_bytes)));
+  }
+  look_at_clock();
+  ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
+}
+
+uint32_t Worker::Implementation::connection_slots() const {
+  const uint32_t slots = ring.setup().direct_slots;
+  const uint32_t spare = scarce() ? std::min(slots / 4, Acceptor::most_single_accepts) : options.parked_limit;
+  return std::min(options.connection_slots, slots - spare);
+}
+
+uint32_t Worker::Implementation::single_accepts(size_t listeners) const {
+  if (scarce()) {
+    const uint32_t spare = ring.setup().direct_slots - connection_slots();
+    return std::clamp(spare / static_cast<uint32_t>(listeners), 1U, Acceptor::most_single_accepts);
+  }
+  return ring.setup().peer_name ? 0 : Acceptor::most_single_accepts;
+}
+
+disk::DiskOptions Worker::Implementation::disk_options(const config::Config& config) const {
+  const auto in_ms = [](config::Duration duration) { return static_cast<uint64_t>(duration.count()); };
+  return {.queue_size = options.disk_queue_size,
+          .kernel_threads = options.ring.unbounded_workers,
+          .max_cached_file_bytes = config.cache.max_file_size_bytes,
+          .stream_piece_bytes = config.disk.stream_size_bytes,
+          .zero_copy = static_cast<disk::ZeroCopy>(config.disk.zero_copy),
+          .stale_after_ms = in_ms(config.cache.stale_after),
+          .missing_ttl_ms = in_ms(config.cache.missing_ttl),
+          .idle_after_ms = in_ms(config.cache.idle_after),
+          .hash_seed = options.hash_seed,
+          .kept_descriptors = options.kept_descriptors};
+}
+
+void Worker::Implementation::look_at_clock() {
+  const uint64_t before_ms = clock.monotonic_ms;
+  clock.monotonic_ns = ring.monotonic_ns();
+  clock.monotonic_ms = clock.monotonic_ns / 1'000'000;
+  if (clock.monotonic_ms == before_ms && clock.wall_ns != 0) return;
+  clock.wall_ns = ring.wall_ns();
+  const int64_t second = clock.wall_ns / 1'000'000'000;
+  if (second == clock.wall_s) return;
+  clock.wall_s = second;
+  http::format_date(second, context.date);
+}
+
+void Worker::Implementation::turn(bool wait) {
+  const std::span<const uring::Completion> completions = ring.turn(wait && !disk.eager());
+  look_at_clock();
+  for (const uring::Completion& completion : completions) dispatch(completion);
+  end_of_turn();
+}
+
+void Worker::Implementation::dispatch(const uring::Completion& completion) {
+  const uring::Tag tag = completion.tag;
+  switch (tag.kind) {
+    case uring::Kind::connection: {
+      Connection* connection = slab.find(tag.slot, tag.generation);
+      CHECK(connection);  // a slot is freed by its last completion, so none can come after
+      return connection->on_completion(completion);
     }
-    look_at_clock();
-    ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
+    case uring::Kind::fetch:
+    case uring::Kind::stream:
+    case uring::Kind::closing: return disk.on_completion(completion);
+    case uring::Kind::acceptor: return acceptors[tag.slot].on_completion(completion, clock.monotonic_ms);
+    case uring::Kind::timer:
+      if (tag.step == 0) armed_until_ms = 0;
+      return;
+    case uring::Kind::mailbox: return on_mail();
+    case uring::Kind::log: return access_log.on_completion(completion);
+    case uring::Kind::overflow: return;
+    case uring::Kind::watch:  // the helper thread's
+    case uring::Kind::root:
+    case uring::Kind::map:
+    case uring::Kind::nobody: CHECK(false);
   }
+}
 
-  // A multishot accepts as long as there are clients: beyond the limit it needs slots to park them in, or the kernel
-  // drops what it accepted. A small table keeps its slots for connections and gets single accepts.
-  [[nodiscard]] bool scarce() const { return ring.setup().direct_slots < 8 * options.parked_limit; }
-  [[nodiscard]] uint32_t connection_slots() const {
-    const uint32_t slots = ring.setup().direct_slots;
-    const uint32_t spare = scarce() ? std::min(slots / 4, Acceptor::most_single_accepts) : options.parked_limit;
-    return std::min(options.connection_slots, slots - spare);
-  }
-  [[nodiscard]] uint32_t single_accepts(size_t listeners) const {
-    if (scarce()) {
-      const uint32_t spare = ring.setup().direct_slots - connection_slots();
-      return std::clamp(spare / static_cast<uint32_t>(listeners), 1U, Acceptor::most_single_accepts);
-    }
-    return ring.setup().peer_name ? 0 : Acceptor::most_single_accepts;
-  }
+void Worker::Implementation::end_of_turn() {
+  while (Connection* connection = context.await_buffers.pop_front()) connection->arm_receive();
+  wheel.advance(clock.monotonic_ms, [](Timer& timer) { static_cast<Connection&>(timer).on_deadline(); });
+  disk.on_tick();
+  for (Acceptor& acceptor : acceptors) acceptor.on_turn(clock.monotonic_ms);
+  admit_parked();
+  if (settings.size() > 1) let_go_of_settings();
+  access_log.on_turn(clock.monotonic_ms);
+  if (context.draining && slab.live() == 0) disk.let_go();
+  if (served_out()) end_log();
+  trim_when_idle();
+  arm_timer();
+}
 
-  static_assert(static_cast<int>(disk::ZeroCopy::always) == static_cast<int>(config::ZeroCopy::always));
-  static_assert(static_cast<int>(disk::ZeroCopy::never) == static_cast<int>(config::ZeroCopy::never));
-  [[nodiscard]] disk::DiskOptions disk_options() const {
-    const config::Config& config = snapshot->config();
-    const auto in_ms = [](config::Duration duration) { return static_cast<uint64_t>(duration.count()); };
-    return {.queue_size = options.disk_queue_size,
-            .kernel_threads = options.ring.unbounded_workers,
-            .max_cached_file_bytes = config.cache.max_file_size_bytes,
-            .stream_piece_bytes = config.disk.stream_size_bytes,
-            .zero_copy = static_cast<disk::ZeroCopy>(config.disk.zero_copy),
-            .stale_after_ms = in_ms(config.cache.stale_after),
-            .missing_ttl_ms = in_ms(config.cache.missing_ttl),
-            .idle_after_ms = in_ms(config.cache.idle_after),
-            .hash_seed = options.hash_seed,
-            .kept_descriptors = options.kept_descriptors};
-  }
-  [[nodiscard]] std::span<char> mail_bytes() { return {reinterpret_cast<char*>(&mail), sizeof mail}; }
-
-  void look_at_clock() {
-    clock.monotonic_ns = ring.monotonic_ns();
-    clock.monotonic_ms = clock.monotonic_ns / 1'000'000;
-    clock.wall_ns = ring.wall_ns();
-    const int64_t second = clock.wall_ns / 1'000'000'000;
-    if (second == clock.wall_s) return;
-    clock.wall_s = second;
-    http::format_date(second, context.date);
-  }
-
-  void turn(bool wait) {
-    const std::span<const uring::Completion> completions = ring.turn(wait && !disk.eager());
-    look_at_clock();
-    for (const uring::Completion& completion : completions) dispatch(completion);
-    end_of_turn();
-  }
-
-  void dispatch(const uring::Completion& completion) {
-    const uring::Tag tag = completion.tag;
-    switch (tag.kind) {
-      case uring::Kind::connection: {
-        Connection* connection = slab.find(tag.slot, tag.generation);
-        CHECK(connection);  // a slot is freed by its last completion, so none can come after
-        return connection->on_completion(completion);
-      }
-      case uring::Kind::fetch:
-      case uring::Kind::stream:
-      case uring::Kind::closing: return disk.on_completion(completion);
-      case uring::Kind::acceptor: return acceptors[tag.slot].on_completion(completion, clock.monotonic_ms);
-      case uring::Kind::timer:
-        if (tag.step == 0) armed_until_ms = 0;
-        return;
-      case uring::Kind::mailbox: return on_mail();
-      case uring::Kind::overflow: return;
-      case uring::Kind::watch:  // the helper thread's
-      case uring::Kind::root:
-      case uring::Kind::nobody: CHECK(false);
-    }
-  }
-
-  void end_of_turn() {
-    while (Connection* connection = context.await_buffers.pop_front()) connection->arm_receive();
-    wheel.advance(clock.monotonic_ms, [](Timer& timer) { static_cast<Connection&>(timer).on_deadline(); });
-    disk.on_tick();
-    for (Acceptor& acceptor : acceptors) acceptor.on_turn(clock.monotonic_ms);
-    admit_parked();
-    if (context.draining && slab.live() == 0) disk.let_go();
-    trim_when_idle();
-    arm_timer();
-  }
-
-  // Entries that nobody asked for were freed, but the allocator keeps what lies below the last one that stays. Giving
-  // it back takes up to 100 ms and holds the other workers' allocators: done when none has anything to do.
-  void trim_when_idle() {
-    if (context.counters.requests != requests_seen) {
-      requests_seen = context.counters.requests;
-      if (clock.monotonic_ms - shared.active_ms.load(std::memory_order_relaxed) >= 100) {
-        shared.active_ms.store(clock.monotonic_ms, std::memory_order_relaxed);
-      }
-    }
-    const uint64_t dropped = cache.counters().gone[static_cast<size_t>(cache::Gone::idle)];
-    if (dropped - trimmed_at < worth_trimming) return;
-    if (clock.monotonic_ms < shared.active_ms.load(std::memory_order_relaxed) + idle_before_trim_ms) return;
-    trimmed_at = dropped;
-    malloc_trim(0);
-  }
-
-  void arm_timer() {
-    const bool acceptors_wait = std::ranges::any_of(acceptors, [this](const Acceptor& acceptor) {
-      return acceptor.paused() || acceptor.backing_off() || (context.draining && !acceptor.stopped());
-    });
-    uint64_t due_ms = std::min(wheel.next_ms(), disk.next_ms());
-    if (acceptors_wait || !parked.empty() || disk.streams_wait()) {
-      due_ms = std::min(due_ms, clock.monotonic_ms + waiting_sleep_ms);
-    }
-    if (due_ms == TimerWheel::never) return;
-    due_ms = std::clamp(due_ms, clock.monotonic_ms + 1, clock.monotonic_ms + longest_sleep_ms);
-    if (armed_until_ms == 0) {
-      armed_until_ms = due_ms;
-      return ring.timeout_at(due_ms * 1'000'000, {.kind = uring::Kind::timer});
-    }
-    if (due_ms + timer_slack_ms >= armed_until_ms) return;
-    armed_until_ms = due_ms;  // asked once: its end arms it anew
-    ring.cancel({.kind = uring::Kind::timer}, {.kind = uring::Kind::timer, .step = 1});
-  }
-
-  // --- accepting ---
-
-  void on_accepted(uring::Direct socket, const uring::PeerAddress& peer, bool known) override {
-    ++context.counters.accepted;
-    if (shared.connections.fetch_add(1, std::memory_order_relaxed) < shared.connection_limit) {
-      if (Connection* connection = slab.acquire(context, socket)) return connection->start(peer, known);
-    }
-    shared.connections.fetch_sub(1, std::memory_order_relaxed);
-    for (Acceptor& acceptor : acceptors) acceptor.pause();
-    if (parked.size() < options.parked_limit) {
-      parked.push_back({socket, peer, known});
-    } else {
-      ring.close(socket, {.kind = uring::Kind::overflow, .slot = socket.slot});
+// Entries that nobody asked for were freed, but the allocator keeps what lies below the last one that stays. Giving
+// it back takes up to 100 ms and holds the other workers' allocators: done when none has anything to do.
+void Worker::Implementation::trim_when_idle() {
+  if (context.counters.requests != requests_seen) {
+    requests_seen = context.counters.requests;
+    if (clock.monotonic_ms - shared.active_ms.load(std::memory_order_relaxed) >= 100) {
+      shared.active_ms.store(clock.monotonic_ms, std::memory_order_relaxed);
     }
   }
+  const uint64_t dropped = cache.counters().gone[static_cast<size_t>(cache::Gone::idle)];
+  if (dropped - trimmed_at < worth_trimming) return;
+  if (clock.monotonic_ms < shared.active_ms.load(std::memory_order_relaxed) + idle_before_trim_ms) return;
+  trimmed_at = dropped;
+  malloc_trim(0);
+}
 
-  // Connections beyond the limit wait here, unread, as they would in the backlog.
-  void admit_parked() {
-    while (!parked.empty()) {
-      if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= shared.connection_limit) {
-        shared.connections.fetch_sub(1, std::memory_order_relaxed);
-        return;
-      }
-      Connection* connection = slab.acquire(context, parked.front().socket);
-      if (!connection) {
-        shared.connections.fetch_sub(1, std::memory_order_relaxed);
-        return;
-      }
-      const Parked next = parked.front();
-      parked.pop_front();
-      connection->start(next.peer, next.known);
-    }
-    if (shared.connections.load(std::memory_order_relaxed) >= shared.connection_limit) return;
-    for (Acceptor& acceptor : acceptors) {
-      if (acceptor.paused()) acceptor.resume(clock.monotonic_ms);
-    }
+void Worker::Implementation::arm_timer() {
+  const bool acceptors_wait = std::ranges::any_of(acceptors, [this](const Acceptor& acceptor) {
+    return !acceptor.stopped() && (acceptor.paused() || acceptor.backing_off() || acceptor.stopping());
+  });
+  uint64_t due_ms = std::min({wheel.next_ms(), disk.next_ms(), access_log.next_ms()});
+  if (acceptors_wait || !parked.empty() || disk.streams_wait() || settings.size() > 1) {
+    due_ms = std::min(due_ms, clock.monotonic_ms + waiting_sleep_ms);
   }
-
-  // --- commands ---
-
-  void on_mail() {
-    const uint32_t commands = mailbox.take();
-    if (commands & static_cast<uint32_t>(Command::drain)) begin_drain();
-    if (commands & static_cast<uint32_t>(Command::abort)) abort();
-    for (disk::Notice& notice : mailbox.take_notices()) disk.on_notice(std::move(notice));
-    ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
+  if (due_ms == TimerWheel::never) return;
+  due_ms = std::clamp(due_ms, clock.monotonic_ms + 1, clock.monotonic_ms + longest_sleep_ms);
+  if (armed_until_ms == 0) {
+    armed_until_ms = due_ms;
+    return ring.timeout_at(due_ms * 1'000'000, {.kind = uring::Kind::timer});
   }
-
-  void begin_drain() {
-    if (context.draining) return;
-    context.draining = true;
-    for (Acceptor& acceptor : acceptors) acceptor.stop();
-    for (Connection* next = context.connections.front(); next; next = context.connections.after(*next)) next->drain();
-  }
-
-  // The kernel keeps a process, and its clients' sockets with it, until a disk that hangs lets go: they are closed
-  // before.
-  void abort() {
-    begin_drain();
-    for (Connection* next = context.connections.front(); next; next = context.connections.after(*next)) next->end();
-    for (const Parked& waiting : parked) {
-      ring.close(waiting.socket, {.kind = uring::Kind::overflow, .slot = waiting.socket.slot});
-    }
-    parked.clear();
-  }
-
-  [[nodiscard]] bool drained() const {
-    return context.draining && slab.live() == 0 && disk.gone() && parked.empty() &&
-           std::ranges::all_of(acceptors, &Acceptor::stopped);
-  }
-
-  struct Parked {
-    uring::Direct socket;
-    uring::PeerAddress peer;
-    bool known;
-  };
-
-  WorkerOptions options;
-  std::shared_ptr<const Snapshot> snapshot;
-  Shared& shared;
-  Mailbox& mailbox;
-  log::Logger& logger;
-  uring::Ring ring;
-  Clock clock;
-  TimerWheel wheel;
-  std::unique_ptr<disk::PieceMemory> piece_memory;
-  cache::Cache cache;
-  disk::Disk disk;
-  Slab<Connection> slab;
-  BlockPool blocks;
-  std::vector<char> scratch;
-  Context context;
-  std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
-  std::deque<Parked> parked;
-  uint64_t mail = 0;
-  uint64_t requests_seen = 0;
-  uint64_t trimmed_at = 0;      // entries that had been dropped for idleness at the last malloc_trim
-  uint64_t armed_until_ms = 0;  // 0: no timeout is armed
-};
+  if (due_ms + timer_slack_ms >= armed_until_ms) return;
+  armed_until_ms = due_ms;  // asked once: its end arms it anew
+  ring.cancel({.kind = uring::Kind::timer}, {.kind = uring::Kind::timer, .step = 1});
+}
 
 Worker::Worker(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
 Worker::~Worker() = default;
 
-Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options, std::shared_ptr<const Snapshot> snapshot,
-                                               Shared& shared, Mailbox& mailbox, disk::HelperDoor* helper,
-                                               log::Logger& logger) {
+Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options,
+                                               const std::shared_ptr<const Snapshot>& snapshot, Shared& shared,
+                                               Mailbox& mailbox, disk::HelperDoor* helper, log::Logger& logger) {
   auto pieces = std::make_unique<disk::PieceMemory>(options.stream_memory_bytes);
   if (options.populate) touch(pieces->area());
   uring::RingOptions ring_options = options.ring;
@@ -311,16 +211,11 @@ Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options, std
   auto ring = uring::Ring::create(ring_options);
   if (!ring) return std::unexpected(ring.error());
   return std::unique_ptr<Worker>(new Worker(std::make_unique<Implementation>(
-      options, std::move(snapshot), shared, mailbox, helper, logger, std::move(*ring), std::move(pieces))));
+      options, snapshot, shared, mailbox, helper, logger, std::move(*ring), std::move(pieces))));
 }
 
-void Worker::listen(std::span<const Listener> listeners) {
-  Implementation& self = *implementation_;
-  for (const Listener& listener : listeners) {
-    const auto index = static_cast<uint32_t>(self.acceptors.size());
-    self.acceptors.emplace_back(self.ring, self, listener, index, self.single_accepts(listeners.size()));
-    self.acceptors.back().arm(self.clock.monotonic_ms);
-  }
+void Worker::listen(std::vector<Listener> listeners) {
+  for (Listener& listener : listeners) implementation_->add_listener(std::move(listener), listeners.size());
 }
 
 void Worker::turn(bool wait) { implementation_->turn(wait); }
@@ -330,16 +225,25 @@ void Worker::run() {
   const uint64_t until_ms = implementation_->clock.monotonic_ms + last_moment_ms;
   do {
     turn(false);
-  } while (!disk().idle() && implementation_->clock.monotonic_ms < until_ms);
+  } while (!idle() && implementation_->clock.monotonic_ms < until_ms);
 }
 void Worker::begin_drain() {
   implementation_->begin_drain();
   implementation_->arm_timer();  // between two turns nothing else would wake an idle worker
 }
+void Worker::reconfigure(std::shared_ptr<const Snapshot> snapshot, const WorkerOptions& options) {
+  implementation_->reconfigure(std::move(snapshot), options);
+}
+size_t Worker::held_snapshots() const { return implementation_->settings.size() - 1; }
 bool Worker::drained() const { return implementation_->drained(); }
 void Worker::notify(disk::Notice notice) { implementation_->disk.on_notice(std::move(notice)); }
 const WorkerCounters& Worker::counters() const { return implementation_->context.counters; }
 const uring::Ring& Worker::ring() const { return implementation_->ring; }
+Worker::LogCounters Worker::log_counters() const {
+  const AccessLogCounters& counters = implementation_->access_log.counters();
+  return {counters.lines, counters.dropped};
+}
+bool Worker::idle() const { return disk().idle() && implementation_->access_log.idle(); }
 const disk::Disk& Worker::disk() const { return implementation_->disk; }
 const cache::Cache& Worker::cache() const { return implementation_->cache; }
 uint32_t Worker::connections() const { return implementation_->slab.live(); }

@@ -45,7 +45,7 @@ uint8_t omitted_bit(std::string_view name) {
 
 // What base/glob reads as more than itself. A slash beside it is left out: "/**" matches "", the path of a request that
 // could not be read.
-constexpr std::string_view special = "*?[]\\";
+constexpr std::string_view special = "*?[]{}\\";
 
 std::string_view literal_start(std::string_view pattern) {
   std::string_view start = pattern.substr(0, pattern.find_first_of(special));
@@ -77,9 +77,7 @@ HeaderRules::HeaderRules(const config::Site& site) : default_line_(config::defau
                                              {lower(default_line_.substr(0, default_line_.find(':'))), nosniff}};
   for (const config::HeaderRule& rule : site.headers) {
     Rule& built = rules_.emplace_back();
-    built.match = rule.match;
-    built.literal_start = literal_start(rule.match).size();
-    built.literal_end = literal_end(rule.match).size();
+    for (std::string& pattern : glob_written_out(rule.match)) built.match.emplace_back(std::move(pattern));
     for (const auto& [name, value] : rule.set) {
       const auto number = numbers.try_emplace(lower(name), static_cast<uint16_t>(numbers.size())).first->second;
       built.set.push_back({number, line(name, value)});
@@ -101,10 +99,19 @@ HeaderRules::HeaderRules(const config::Site& site) : default_line_(config::defau
   for (const auto& [name, number] : numbers) caching_[number] = says_how_long(name);
 }
 
-bool HeaderRules::Rule::matches(std::string_view path) const {
-  const std::string_view pattern = match;
+HeaderRules::Pattern::Pattern(std::string glob)
+    : text(std::move(glob)),
+      literal_start(uringd::site::literal_start(text).size()),
+      literal_end(uringd::site::literal_end(text).size()) {}
+
+bool HeaderRules::Pattern::matches(std::string_view path) const {
+  const std::string_view pattern = text;
   return path.starts_with(pattern.substr(0, literal_start)) &&
          path.ends_with(pattern.substr(pattern.size() - literal_end)) && glob_match(pattern, path);
+}
+
+bool HeaderRules::Rule::matches(std::string_view path) const {
+  return std::ranges::any_of(match, [&](const Pattern& pattern) { return pattern.matches(path); });
 }
 
 const std::string* HeaderRules::default_cache_control(std::string_view media_type) const {

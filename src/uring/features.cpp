@@ -38,6 +38,7 @@ constexpr Operation operations[] = {
     {IORING_OP_OPENAT2, "openat2", "uringd cannot serve"},
     {IORING_OP_READ, "read", "uringd cannot serve"},
     {IORING_OP_STATX, "statx", "uringd cannot serve"},
+    {IORING_OP_WRITE, "write (access log)", "uringd cannot serve"},
     {IORING_OP_READ_FIXED, "reads into registered memory", "plain reads"},
 };
 
@@ -89,6 +90,7 @@ Result<std::vector<std::string>> describe_features() {
   std::array<char, 4096> memory{};
   RingOptions options;
   options.registered_memory = memory;
+  options.restricted = true;
   auto ring = Ring::create(options);
   if (!ring) return std::unexpected(ring.error());
   const RingSetup& setup = ring->setup();
@@ -110,6 +112,8 @@ Result<std::vector<std::string>> describe_features() {
                                     "at a time and only completed sends count as progress");
   lines.push_back(setup.install ? "descriptors of sockets (6.8; for disk.zero_copy): in use"
                                 : "descriptors of sockets (6.8; for disk.zero_copy): missing, every file is copied");
+  lines.push_back(setup.restricted ? "ring restrictions: in use (with server.sandbox)"
+                                   : "ring restrictions: refused: " + errno_text(setup.restriction_errno));
   lines.push_back("io-wq workers per ring: at most disk.kernel_threads for files, as many for what may wait for ever");
   lines.push_back("memory-lock limit: " + limit_text(RLIMIT_MEMLOCK, true) + " (per user; does not bind CAP_IPC_LOCK)");
   lines.push_back("open-files limit: " + limit_text(RLIMIT_NOFILE, false));

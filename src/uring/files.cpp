@@ -64,6 +64,12 @@ void Ring::open_directory(const char* path, Tag tag) {
   sqe->flags |= IOSQE_ASYNC;
 }
 
+void Ring::open_file(const char* path, Tag tag) {
+  io_uring_sqe* sqe = implementation_->entry(tag);
+  io_uring_prep_openat(sqe, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+  sqe->flags |= IOSQE_ASYNC;
+}
+
 Cached Ring::in_page_cache(int file, uint64_t offset, size_t bytes) const { return pages_cached(file, offset, bytes); }
 
 void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag) {
@@ -83,8 +89,22 @@ void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag 
   }
 }
 
+int Ring::read_cached(int file, std::span<char> into, uint64_t offset) const {
+  iovec part{into.data(), into.size()};
+  const ssize_t result = preadv2(file, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  return result < 0 ? -errno : static_cast<int>(result);
+}
+
 void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) {
   io_uring_prep_read(implementation_->entry(tag), descriptor, into.data(), static_cast<unsigned>(into.size()), offset);
+}
+
+void Ring::append(int file, std::span<const char> bytes, Tag tag) {
+  CHECK(bytes.size() <= INT32_MAX);
+  io_uring_sqe* sqe = implementation_->entry(tag);
+  constexpr uint64_t own_position = UINT64_MAX;
+  io_uring_prep_write(sqe, file, bytes.data(), static_cast<unsigned>(bytes.size()), own_position);
+  sqe->flags |= IOSQE_ASYNC;
 }
 
 void Ring::close_file(int file, Tag tag) {

@@ -34,11 +34,16 @@ struct Ring::Implementation {
   void reap(std::vector<Completion>& into);
   [[nodiscard]] uint32_t kernel_flags() const;
 
-  // The steps of set_up(), in the order of hazards that they guard against: ring, workers, slots, buffers.
+  // The steps of set_up(), in the order of hazards that they guard against: ring, workers, slots, buffers, what is left
+  // to be done with it.
   Result<void> make_ring(const RingOptions& options);
   Result<void> make_direct_table(const RingOptions& options);
   Result<void> make_buffers(const RingOptions& options);
   void register_memory(const RingOptions& options);
+  /// Refused restrictions are no error (RingSetup says it); a ring that cannot be enabled is.
+  Result<void> restrict_and_enable();
+  /// 0, or a negative errno and no restriction (restrictions.cpp).
+  int restrict_operations();
   [[nodiscard]] bool can_ask_sockets();
   [[nodiscard]] bool can_install();
   /// Submits the one entry that was queued and waits for its result; only during set-up.

@@ -50,6 +50,7 @@ void Ring::Implementation::reap(std::vector<Completion>& into) {
                             .result = cqe->res,
                             .more = (cqe->flags & IORING_CQE_F_MORE) != 0,
                             .has_buffer = (cqe->flags & IORING_CQE_F_BUFFER) != 0,
+                            .socket_nonempty = (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0,
                             .buffer = static_cast<uint16_t>(cqe->flags >> IORING_CQE_BUFFER_SHIFT)};
       if (completion.has_buffer) buffers.taken(completion.buffer);
       if (cqe->user_data == armed_timeout) armed_timeout = none;

@@ -31,6 +31,12 @@ Ring::Implementation::~Implementation() {
 const RingSetup& Ring::setup() const { return implementation_->setup; }
 const RingCounters& Ring::counters() const { return implementation_->counters; }
 
+// Refused only for what make_ring() would have been refused for.
+void Ring::set_workers(uint32_t bounded, uint32_t unbounded) {
+  unsigned workers[2] = {bounded, unbounded};
+  io_uring_register_iowq_max_workers(&implementation_->ring, workers);
+}
+
 std::span<const char> Ring::bytes_of(const Completion& completion) const {
   CHECK(completion.has_buffer);
   CHECK(completion.result >= 0);

@@ -1,7 +1,8 @@
 // Setting a ring up within what this process is allowed. Order: ring and its completion queue, worker limits, direct
 // table, receive buffers, registered memory; each falls back to a smaller size or to the plain form, and RingSetup says
-// which. What never falls back: SINGLE_ISSUER and DEFER_TASKRUN (6.1); a ring without them is slower than epoll
-// (measured).
+// which. Then it is restricted to its own operations, where that was asked for, and enabled; what must be tried by
+// submitting comes last. What never falls back: SINGLE_ISSUER and DEFER_TASKRUN (6.1); a ring without them is slower
+// than epoll (measured).
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ Result<void> Ring::Implementation::make_ring(const RingOptions& options) {
     io_uring_params parameters{};
     parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
                        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP;
+    if (options.restricted) parameters.flags |= IORING_SETUP_R_DISABLED;  // restrictions are for disabled rings only
     parameters.cq_entries = completions;
     const int result = io_uring_queue_init_params(submissions, &ring, &parameters);
     if (result == 0) {
@@ -99,6 +101,13 @@ void Ring::Implementation::register_memory(const RingOptions& options) {
   setup.registered_memory = true;
 }
 
+Result<void> Ring::Implementation::restrict_and_enable() {
+  setup.restriction_errno = -restrict_operations();  // refused: the list is void, the ring a plain one
+  setup.restricted = setup.restriction_errno == 0;
+  if (const int result = io_uring_enable_rings(&ring); result < 0) return refused(result, "io_uring_register");
+  return {};
+}
+
 int Ring::Implementation::result_of_only_entry() {
   int result = 0;
   do {
@@ -142,18 +151,22 @@ Result<void> Ring::Implementation::set_up(const RingOptions& options) {
   }
 
   if (auto made = make_ring(options); !made) return made;
-  // A filter can allow io_uring_setup and deny one of the other two calls: try both before anything depends on them.
+  // A filter can allow io_uring_setup and deny one of the other two calls: this one is the first to register, and the
+  // nop below the first to enter.
   if (const int result = io_uring_register_ring_fd(&ring); result < 0) return refused(result, "io_uring_register");
-  io_uring_prep_nop(entry(probe));
-  if (const int result = result_of_only_entry(); result < 0) return refused(result, "io_uring_enter");
   unsigned workers[2] = {options.bounded_workers, options.unbounded_workers};
   if (const int result = io_uring_register_iowq_max_workers(&ring, workers); result < 0)
     return refused(result, "io_uring_register");
   if (auto made = make_direct_table(options); !made) return made;
   if (auto made = make_buffers(options); !made) return made;
   register_memory(options);
-  setup.peer_name = !options.without_peer_name && can_ask_sockets();
   setup.install = can_install();
+  if (options.restricted) {
+    if (auto made = restrict_and_enable(); !made) return made;
+  }
+  io_uring_prep_nop(entry(probe));
+  if (const int result = result_of_only_entry(); result < 0) return refused(result, "io_uring_enter");
+  setup.peer_name = !options.without_peer_name && can_ask_sockets();
   // Twice the queue: what a turn returns may hold an overflow list besides the queue itself.
   reaped.reserve(size_t{setup.completion_entries} * 2);
   backlog.reserve(size_t{setup.completion_entries} * 2);

@@ -1,5 +1,6 @@
 // The socket operations of Ring. Sockets are slots of the direct table (IOSQE_FIXED_FILE); the kernel chooses the slot
-// of an accepted one. No operation here waits, and each is one entry, except the chain cancel_and_close().
+// of an accepted one. No operation here waits, and each is one entry, except the chains
+// cancel_and_close() and send_and_close().
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@ namespace {
 
 // Up to here the kernel may finish a short send by itself; beyond, a completion that comes only when all is gone would
 // make an honest slow client look stalled.
-constexpr size_t wait_all_bytes = size_t{16} * 1024;
+constexpr size_t wait_all_bytes = Ring::most_last_bytes;
 
 int send_flags(size_t bytes) { return MSG_NOSIGNAL | (bytes <= wait_all_bytes ? MSG_WAITALL : 0); }
 
@@ -32,6 +33,11 @@ void Ring::accept(int listener, PeerAddress& peer, Tag tag) {
   peer.size = sizeof peer.address;
   io_uring_prep_accept_direct(implementation_->entry(tag), listener, reinterpret_cast<sockaddr*>(&peer.address),
                               &peer.size, 0, IORING_FILE_INDEX_ALLOC);
+}
+
+bool Ring::connection_waits(int listener) const {
+  pollfd readable{listener, POLLIN, 0};
+  return ::poll(&readable, 1, 0) == 1 && (readable.revents & POLLIN) != 0;
 }
 
 void Ring::peer_name(Direct socket, PeerAddress& peer, Tag tag) {
@@ -58,6 +64,19 @@ void Ring::receive_multishot(Direct socket, Tag tag) {
   sqe->buf_group = BufferRing::group;
 }
 
+void Ring::receive_once(Direct socket, Tag tag) {
+  io_uring_sqe* sqe = implementation_->entry(tag);
+  io_uring_prep_recv(sqe, slot_of(socket), nullptr, 0, 0);
+  sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+  sqe->buf_group = BufferRing::group;
+}
+
+void Ring::poll_readable(Direct socket, Tag tag) {
+  io_uring_sqe* sqe = implementation_->entry(tag);
+  io_uring_prep_poll_add(sqe, slot_of(socket), POLLIN);
+  sqe->flags |= IOSQE_FIXED_FILE;
+}
+
 void Ring::send(Direct socket, std::span<const char> bytes, Tag tag) {
   io_uring_sqe* sqe = implementation_->entry(tag);
   io_uring_prep_send(sqe, slot_of(socket), bytes.data(), bytes.size(), send_flags(bytes.size()));
@@ -70,6 +89,25 @@ void Ring::send_message(Direct socket, const msghdr& message, Tag tag) {
   io_uring_sqe* sqe = implementation_->entry(tag);
   io_uring_prep_sendmsg(sqe, slot_of(socket), &message, static_cast<unsigned>(send_flags(bytes)));
   sqe->flags |= IOSQE_FIXED_FILE;
+}
+
+// Not MSG_MORE, which would let the end travel in the bytes' own packet: where the client has sent something that
+// nobody has read, a close throws away what is held back (tcp_close, RFC 2525 2.17), and that was the whole answer.
+void Ring::send_and_close(Direct socket, std::span<const char> bytes, Tag send_tag, Tag close_tag) {
+  CHECK(bytes.size() <= most_last_bytes);  // MSG_WAITALL: a short send breaks the chain
+  implementation_->reserve(2);
+  io_uring_sqe* sqe = implementation_->entry(send_tag);
+  io_uring_prep_send(sqe, slot_of(socket), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_WAITALL);
+  sqe->flags |= IOSQE_FIXED_FILE | IOSQE_IO_LINK;
+  close(socket, close_tag);
+}
+
+void Ring::send_message_and_close(Direct socket, const msghdr& message, Tag send_tag, Tag close_tag) {
+  implementation_->reserve(2);
+  io_uring_sqe* sqe = implementation_->entry(send_tag);
+  io_uring_prep_sendmsg(sqe, slot_of(socket), &message, MSG_NOSIGNAL | MSG_WAITALL);
+  sqe->flags |= IOSQE_FIXED_FILE | IOSQE_IO_LINK;
+  close(socket, close_tag);
 }
 
 void Ring::poll_writable(Direct socket, Tag tag) {

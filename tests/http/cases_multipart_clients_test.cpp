@@ -91,6 +91,18 @@ TEST_CASE_FIXTURE(Tree, "multipart answers among pipelined ones") {
     check_long(client);
     CHECK(client.wait_for_end() == Ending::closed);
   });
+  row("RFC 9112 §9.6", "more small parts than one send takes and a close: all of them, then the end", [&] {
+    std::string set = "Range: bytes=";
+    std::vector<Span> parts;
+    for (std::uint64_t first = 0; first < 64 * 15; first += 15) {
+      set += (first == 0 ? "" : ",") + std::to_string(first) + "-" + std::to_string(first);
+      parts.push_back({first, first});
+    }
+    Client client = server.connect();
+    client.send(get_request("/small.txt", set + "\r\nConnection: close\r\n"));
+    check_parts(client.read_response(), small, kText, parts);
+    CHECK(client.wait_for_end() == Ending::closed);
+  });
   row("RFC 9112 §9.6", "parts to a client that has shut its side down", [&] {
     Client client = server.connect();
     client.send(small_parts + long_parts);

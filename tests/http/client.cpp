@@ -314,6 +314,8 @@ Ending Client::wait_for_end(Milliseconds patience) {
 
 bool Client::anything_within(Milliseconds patience) { return !unread().empty() || fill(patience); }
 
+void Client::send_urgent() { ::send(fd_, "!", 1, MSG_OOB | MSG_NOSIGNAL); }
+
 void Client::half_close() { ::shutdown(fd_, SHUT_WR); }
 
 void Client::reset() {

@@ -18,7 +18,7 @@ namespace uringd::testing {
 using Milliseconds = std::chrono::milliseconds;
 
 /// Generous on purpose: the machine has two cores and other tests beside us. Only a hang reaches it.
-constexpr Milliseconds kPatience{15000};
+constexpr Milliseconds kPatience{40000};
 
 /// How the peer left: `open` means that it had not when the time was over.
 enum class Ending { open, closed, reset };
@@ -101,6 +101,8 @@ class Client {
   /// How the peer has left, as far as reading has noticed.
   [[nodiscard]] Ending ending() const { return ending_; }
 
+  /// A byte of TCP's urgent data, outside of the stream.
+  void send_urgent();
   void half_close();
   /// Leaves with RST, as a machine that crashed would.
   void reset();

@@ -138,6 +138,21 @@ TEST_CASE("there is no Last-Modified for an mtime at the epoch or in the future,
     const Response response = client.get(target);
     CHECK(response.status == 200);
     CHECK(!response.has("Last-Modified"));
+    const Response unchanged = client.get(target, "If-None-Match: *\r\n");
+    CHECK(unchanged.status == 304);
+    CHECK(!unchanged.has("Last-Modified"));
+  }
+}
+
+TEST_CASE("the Date of an answer goes on, of a file that is held too (RFC 9110 §6.6.1)") {
+  Site site;
+  site.file("a.txt", "a\n");
+  Server server(site);
+  Client client = server.connect();
+  for (const char* target : {"/a.txt", "/missing"}) {
+    INFO(target);
+    const std::string first = client.get(target).field("Date");
+    CHECK(wait_until([&] { return client.get(target).field("Date") != first; }, Milliseconds{5000}));
   }
 }
 

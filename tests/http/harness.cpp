@@ -19,7 +19,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
@@ -302,13 +304,32 @@ void Server::check_errors_clean() const {
   }
 }
 
+namespace {
+
+/// What each thread of a process that does not end waits for, by the kernel's word.
+std::string where_it_waits(pid_t pid) {
+  std::string text;
+  std::error_code none;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", none)) {
+    for (const char* file : {"comm", "wchan", "syscall", "stack"}) {
+      std::ifstream in(thread.path() / file);
+      text += std::string(std::istreambuf_iterator<char>(in), {}) + " ";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
 void Server::stop() {
   if (pid_ < 0) return;
   send_signal(pid_, SIGTERM);
   const std::optional<int> code = reap(pid_, kPatience);
+  const std::string waits = code ? "" : where_it_waits(pid_);
   if (!code) kill_and_reap(pid_);
   pid_ = -1;
-  INFO("stderr: ", errors());
+  INFO("stderr: ", errors(), waits);
   CHECK(code.value_or(-2) == 0);  // -1: a signal ended it, -2: it did not stop
   check_errors_clean();
 }

@@ -42,10 +42,11 @@ class Pipe {
 
 int missing_answers(Client& client, int batches) {
   constexpr int kBatch = 100;
-  std::string batch;
-  for (int i = 0; i < kBatch; ++i) batch += get_request("/missing-" + std::string(60, 'x'));
+  static int asked = 0;  // the log holds equal lines back
   int missing = 0;
   for (int round = 0; round < batches; ++round) {
+    std::string batch;
+    for (int i = 0; i < kBatch; ++i) batch += get_request("/missing-" + std::to_string(asked++) + std::string(60, 'x'));
     client.send(batch);
     for (int i = 0; i < kBatch; ++i) missing += client.read_response().status == 404;
   }

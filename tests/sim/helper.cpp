@@ -62,11 +62,12 @@ void Helper::on_change(const std::string& path, bool structural) {
     const std::string& tree = releases_.current(site).tree;
     if (!path.starts_with(tree)) continue;
     const std::string below = path.substr(tree.size() - 1);  // with its slash
-    const bool name_matters = watched_.contains({site, directory_of(below)});
-    const bool way_matters = structural && leads_to_watched(site, below);
+    const uint32_t slot = slots_[site];
+    const bool name_matters = watched_.contains({slot, directory_of(below)});
+    const bool way_matters = structural && leads_to_watched(slot, below);
     if (!name_matters && !way_matters) continue;
     if (random_.chance(helping_.lost)) {
-      if (structural) untold_.emplace(site, below);
+      if (structural) untold_.emplace(slot, below);
       continue;
     }
     if (name_matters) tell(site, below);
@@ -77,24 +78,36 @@ void Helper::on_change(const std::string& path, bool structural) {
   }
 }
 
-bool Helper::leads_to_watched(uint32_t site, const std::string& below) const {
+void Helper::move(uint32_t site, uint32_t slot) {
+  if (slots_.size() <= site) slots_.resize(site + 1);
+  slots_[site] = slot;
+}
+
+void Helper::forget(uint32_t slot) {
+  for (const auto& [of, directory] : watched_) {
+    if (of == slot) fail("slot %u is given back, and \"%s\" of it is still watched", slot, directory.c_str());
+  }
+  std::erase_if(untold_, [slot](const auto& untold) { return untold.first == slot; });
+}
+
+bool Helper::leads_to_watched(uint32_t slot, const std::string& below) const {
   return std::any_of(watched_.begin(), watched_.end(), [&](const auto& watched) {
-    return watched.first == site && (watched.second == below || watched.second.starts_with(below + "/"));
+    return watched.first == slot && (watched.second == below || watched.second.starts_with(below + "/"));
   });
 }
 
 // What is told of a name proves nothing while a directory above it is not known to have changed.
-bool Helper::proves(uint32_t site, const std::string& below) const {
+bool Helper::proves(uint32_t slot, const std::string& below) const {
   return std::none_of(untold_.begin(), untold_.end(), [&](const auto& untold) {
-    return untold.first == site && below.starts_with(untold.second + "/");
+    return untold.first == slot && below.starts_with(untold.second + "/");
   });
 }
 
 void Helper::tell(uint32_t site, const std::string& below) {
-  later([this, site, below](const Deliver& deliver) {
-    trace(world_.now_ns(), "notice: s%u%s changed", site, below.c_str());
-    deliver(disk::Invalidated{.site = site, .path = below});
-    if (below != "/link" && proves(site, below)) {
+  later([this, site, slot = slots_[site], below](const Deliver& deliver) {
+    trace(world_.now_ns(), "notice: s%u%s changed, slot %u", site, below.c_str(), slot);
+    deliver(disk::Invalidated{.site = slot, .path = below});
+    if (below != "/link" && slot == slots_[site] && proves(slot, below)) {
       releases_.told("s" + std::to_string(site) + below, world_.now_ns());
     }
   });
@@ -124,7 +137,7 @@ void Helper::plan_bump(uint64_t after_ns) {
 }
 
 void Helper::switch_now(uint32_t site, uint32_t tree) {
-  const disk::SiteState& before = sites_->state(site);
+  const disk::SiteState& before = sites_->state(slots_[site]);
   const Period& period = releases_.current(site);
   auto next = std::make_unique<disk::SiteState>();
   next->generation = next->release = before.generation + 1;
@@ -143,7 +156,7 @@ void Helper::switch_now(uint32_t site, uint32_t tree) {
 }
 
 void Helper::bump_now(uint32_t site) {
-  const disk::SiteState& before = sites_->state(site);
+  const disk::SiteState& before = sites_->state(slots_[site]);
   auto next = std::make_unique<disk::SiteState>();
   next->generation = before.generation + 1;
   next->release = before.release;
@@ -158,7 +171,7 @@ void Helper::bump_now(uint32_t site) {
 }
 
 void Helper::publish(uint32_t site, std::unique_ptr<disk::SiteState> next, Period period) {
-  std::unique_ptr<const disk::SiteState> old = sites_->publish(site, std::move(next));
+  std::unique_ptr<const disk::SiteState> old = sites_->publish(slots_[site], std::move(next));
   releases_.publish(site, std::move(period));
   const disk::SiteState* state = old.get();
   retired_[state] = std::move(old);
@@ -171,8 +184,11 @@ void Helper::publish(uint32_t site, std::unique_ptr<disk::SiteState> next, Perio
 void Helper::plan_preload(uint64_t after_ns) {
   world_.after(after_ns, [this](uring::World&) {
     later([this](const Deliver& deliver) {
-      const auto site = static_cast<uint32_t>(random_.below(releases_.sites()));
-      deliver(disk::Preload{site, {"/small.html", "/edge.bin", "/big.bin", "/dir/", "/late.txt", "/odd name.css"}});
+      // Sometimes for a slot that nobody asks for, or whose tree went meanwhile.
+      const bool any = random_.chance(300);
+      const auto slot =
+          any ? static_cast<uint32_t>(random_.below(sites_->bound())) : slots_[random_.below(releases_.sites())];
+      deliver(disk::Preload{slot, {"/small.html", "/edge.bin", "/big.bin", "/dir/", "/late.txt", "/odd name.css"}});
     });
   });
 }

@@ -55,6 +55,10 @@ class Helper final : public disk::HelperDoor {
   void hand_over(const Deliver& deliver);
   /// No state waits to be acknowledged, no directory to be listed, no notice to be handed over.
   [[nodiscard]] bool idle() const;
+  /// That site's tree has this slot from now on, which is new.
+  void move(uint32_t site, uint32_t slot);
+  /// The slot is given back: nothing of it may be watched.
+  void forget(uint32_t slot);
   [[nodiscard]] size_t watched() const { return watched_.size(); }
   [[nodiscard]] uint32_t switched() const { return switched_; }
 
@@ -74,8 +78,8 @@ class Helper final : public disk::HelperDoor {
   void later(std::function<void(const Deliver&)> action);
   void on_change(const std::string& path, bool structural);
   void tell(uint32_t site, const std::string& below);
-  [[nodiscard]] bool leads_to_watched(uint32_t site, const std::string& below) const;
-  [[nodiscard]] bool proves(uint32_t site, const std::string& below) const;
+  [[nodiscard]] bool leads_to_watched(uint32_t slot, const std::string& below) const;
+  [[nodiscard]] bool proves(uint32_t slot, const std::string& below) const;
   void switch_now(uint32_t site, uint32_t tree);
   void bump_now(uint32_t site);
   void publish(uint32_t site, std::unique_ptr<disk::SiteState> next, Period period);
@@ -87,8 +91,9 @@ class Helper final : public disk::HelperDoor {
   Helping helping_;
   uring::Random random_;
   disk::Sites* sites_ = nullptr;
-  std::set<std::pair<uint32_t, std::string>> watched_;
-  std::set<std::pair<uint32_t, std::string>> untold_;  // directories whose change was lost
+  std::vector<uint32_t> slots_;                         // by site
+  std::set<std::pair<uint32_t, std::string>> watched_;  // by slot
+  std::set<std::pair<uint32_t, std::string>> untold_;   // directories whose change was lost
   std::map<const disk::SiteState*, std::unique_ptr<const disk::SiteState>> retired_;
   std::set<const disk::SiteState*> announced_;  // of the retired ones
   std::vector<Due> due_;

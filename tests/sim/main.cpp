@@ -59,6 +59,8 @@ class Met {
         {"watch", played.cache.gone[static_cast<size_t>(cache::Gone::watch)]},
         {"replaced", played.cache.gone[static_cast<size_t>(cache::Gone::replaced)]},
         {"switches", played.switches},
+        {"reloads", played.reloads},
+        {"gone with their tree", played.cache.gone[static_cast<size_t>(cache::Gone::closing)]},
     };
     for (const auto& [name, count] : counts) sums_[name] += count;
   }

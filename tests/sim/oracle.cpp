@@ -15,6 +15,8 @@ struct Oracle::Part {
 
 namespace {
 
+Asked asked(const Request& request) { return {.begun_ns = request.begun_ns, .sent_ns = request.sent_ns}; }
+
 template <typename Part>
 std::string part_of(const Response& response, Part& part) {
   if (response.status == 200) {
@@ -41,7 +43,7 @@ bool is_part(const Version& version, const Part& part, const Response& response,
 }  // namespace
 
 std::vector<Place> Oracle::places(const Request& request, const std::string& path, uint64_t now_ns) const {
-  return releases_.places(path, request.sent_ns, behind_ns(request), now_ns);
+  return releases_.places(path, asked(request), behind_ns(request), now_ns);
 }
 
 // Where a file cannot be looked at for want of descriptors or memory, what is held of it is served until it can.
@@ -83,7 +85,7 @@ bool Oracle::any_alive(const Request& request, Version::Kind kind, uint64_t now_
 bool Oracle::may_lack(const Request& request, uint64_t now_ns) const {
   const std::string& path = request.aim == Aim::index ? request.directory : request.paths.front();
   if (path.empty()) return false;
-  for (const Place& place : releases_.places(path, request.sent_ns, missing_ns(request), now_ns)) {
+  for (const Place& place : releases_.places(path, asked(request), missing_ns(request), now_ns)) {
     if (!place.lacking.empty() || !alive(place.path, Version::Kind::absent, place.from_ns, now_ns)) continue;
     if (place.otherwise.empty() || place.otherwise_until_ns <= now_ns + 1'000'000) return true;
     if (alive(place.otherwise, Version::Kind::absent, place.from_ns, now_ns)) return true;

@@ -91,6 +91,8 @@ void Player::send_some() {
   outgoing_.erase(0, count);
   sent_bytes_ += count;
   for (Pending& pending : pending_) {
+    const bool begun = pending.end_offset - pending.request.bytes.size() < sent_bytes_;
+    if (pending.request.begun_ns == 0 && begun) pending.request.begun_ns = world_.now_ns();
     if (pending.request.sent_ns == 0 && pending.end_offset <= sent_bytes_) pending.request.sent_ns = world_.now_ns();
   }
   trace(world_.now_ns(), "client %u sends %zu bytes", number_, count);

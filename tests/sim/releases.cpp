@@ -17,18 +17,24 @@ void Releases::publish(uint32_t site, Period period) {
   periods.push_back(std::move(period));
 }
 
-std::vector<Place> Releases::places(const std::string& path, uint64_t sent_ns, uint64_t behind_ns,
+void Releases::reload(uint32_t site, Period period) {
+  if (!periods_[site].empty()) periods_[site].back().reloaded = true;
+  publish(site, std::move(period));
+}
+
+std::vector<Place> Releases::places(const std::string& path, const Asked& asked, uint64_t behind_ns,
                                     uint64_t now_ns) const {
   const size_t slash = path.find('/');
   CHECK(slash != std::string::npos);
   const auto site = static_cast<uint32_t>(std::stoul(path.substr(1, slash - 1)));
   const std::string below = path.substr(slash + 1);
+  const uint64_t sent_ns = asked.sent_ns;
   const uint64_t nominal_ns = sent_ns - std::min(sent_ns, behind_ns);
   const auto told = told_.find(path);
   const uint64_t told_ns = told != told_.end() && told->second < sent_ns ? told->second : 0;
   std::vector<Place> places;
   for (const Period& period : periods_[site]) {
-    if (period.to_ns < sent_ns || period.from_ns > now_ns) continue;
+    if (period.to_ns < (period.reloaded ? asked.begun_ns : sent_ns) || period.from_ns > now_ns) continue;
     const uint64_t from_ns = std::max({nominal_ns, told_ns, forgiving_ ? period.release_ns : period.from_ns});
     Place place{.path = period.tree + below, .from_ns = from_ns};
     if (!period.previous.empty()) {

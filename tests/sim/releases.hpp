@@ -21,6 +21,13 @@ struct Period {
   uint64_t from_ns = 0;
   uint64_t to_ns = UINT64_MAX;
   uint64_t release_ns = 0;  // since when its root is this tree
+  bool reloaded = false;    // it ended with its configuration, which requests under way keep
+};
+
+/// When a request was on its way.
+struct Asked {
+  uint64_t begun_ns = 0;  // its first byte was sent
+  uint64_t sent_ns = 0;   // its last one
 };
 
 /// A file whose versions since `from_ns` an answer may be.
@@ -38,6 +45,8 @@ class Releases {
 
   static std::string tree_of(uint32_t site, uint32_t number);
   void publish(uint32_t site, Period period);
+  /// The same by another configuration: the site has another tree.
+  void reload(uint32_t site, Period period);
   [[nodiscard]] const Period& current(uint32_t site) const { return periods_[site].back(); }
   [[nodiscard]] uint32_t sites() const { return static_cast<uint32_t>(periods_.size()); }
 
@@ -48,9 +57,9 @@ class Releases {
   void forgive() { forgiving_ = true; }
   [[nodiscard]] bool forgiving() const { return forgiving_; }
 
-  /// Where the answer to a request for `path`, sent at `sent_ns`, may be from, when answers may be `behind_ns` behind.
-  /// A state that was replaced before the request was sent does not count.
-  [[nodiscard]] std::vector<Place> places(const std::string& path, uint64_t sent_ns, uint64_t behind_ns,
+  /// Where the answer to a request for `path` may be from, when answers may be `behind_ns` behind. A state that was
+  /// replaced before the request was sent does not count, nor does a configuration before it was begun.
+  [[nodiscard]] std::vector<Place> places(const std::string& path, const Asked& asked, uint64_t behind_ns,
                                           uint64_t now_ns) const;
 
  private:

@@ -49,7 +49,8 @@ struct Request {
   std::string if_none_match, if_match, if_range;
   bool if_modified_since = false;
   std::optional<Range> range;
-  uint64_t sent_ns = 0;  // when its last byte was sent; 0: not yet
+  uint64_t begun_ns = 0;  // when its first byte was sent; 0: not yet
+  uint64_t sent_ns = 0;   // when its last byte was sent; 0: not yet
 };
 
 /// What there is to ask for. `prefix` of a site's tree is "s0/", "s1/".

@@ -163,6 +163,12 @@ void find_excuses(Scenario& scenario) {
   excuses.missing_ns = missing_ms == 0 ? UINT64_MAX : missing_ms * 1'000'000 + slack_ns;
 }
 
+// Apart from what else a seed decides.
+uint32_t choose_reloads(uint64_t seed) {
+  Random random(seed ^ 0x3e1d);
+  return static_cast<uint32_t>(random.chance(300) ? 1 + random.below(6) : 0);
+}
+
 Sites sites_of(const Scenario& scenario) {
   const config::Config& config = *scenario.config;
   return {.count = static_cast<uint32_t>(config.sites.size()),
@@ -197,12 +203,12 @@ Scenario make_scenario(uint64_t seed) {
   scenario.wall_steps = random.chance(100);
   scenario.drain_at_ns = random.chance(250) ? 1 + random.below(one_of(random, {500'000, 20'000'000, 500'000'000})) : 0;
   scenario.debug_log = random.chance(50);
+  scenario.reloads = choose_reloads(seed);
   find_excuses(scenario);
   return scenario;
 }
 
 namespace {
-
 // What a run is mostly about.
 enum class Theme { mixed, slow, names };
 
@@ -373,7 +379,7 @@ std::string Scenario::text() const {
           line("drain_at_ns", drain_at_ns) + line("failing", failing_files) + line("wall_steps", wall_steps) +
           line("coarse_times", coarse_times) + "\n";
   text += line("helper", helping.there) + line("lost", helping.lost) + line("refused", helping.refused) +
-          line("notice_ns", helping.longest_delay_ns) + line("trees", helping.trees) +
+          line("notice_ns", helping.longest_delay_ns) + line("trees", helping.trees) + line("reloads", reloads) +
           line("switches", helping.switches) + line("bumps", helping.bumps) +
           line("keep_previous_ms", helping.keep_previous_ms) + line("remote", helping.remote) +
           line("foreign", helping.foreign) + line("threads", options.ring.unbounded_workers) +

@@ -24,6 +24,7 @@ struct Scenario {
   uint32_t connection_limit = 8;
   Sites sites;
   Helping helping;
+  uint32_t reloads = 0;
   Excuses excuses;
   std::vector<Manners> clients;
   uint64_t big_bytes = 0;  // of the largest file

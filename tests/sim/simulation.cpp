@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "reloads.hpp"
 #include "trace.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/disk/disk.hpp"
-#include "uringd/server/snapshot.hpp"
 
 namespace uringd::sim {
 namespace {
@@ -29,6 +29,7 @@ class Simulation {
         releases_(scenario.sites.count),
         oracle_(files_, releases_, scenario.excuses),
         helper_(world_, files_, releases_, scenario.helping, scenario.seed ^ 0x4e19),
+        reloads_(world_, releases_, helper_, scenario, scenario.seed ^ 0x3e10),
         random_(scenario.seed ^ 0x5eed) {
     world_.set_remote(scenario.helping.remote);
     if (scenario.coarse_times) world_.set_timestamp_granularity(4'000'000);
@@ -60,6 +61,7 @@ class Simulation {
       played_.answers += player->answers();
       player->leave();
     }
+    if (!draining_) let_go_of_trees();
     drain();
     played_.simulated_ns = world_.now_ns() - start_ns;
     played_.counters = worker_->counters();
@@ -67,6 +69,7 @@ class Simulation {
     played_.disk = worker_->disk().counters();
     played_.cache = worker_->cache().counters();
     played_.switches = helper_.switched();
+    played_.reloads = reloads_.reloaded();
     worker_.reset();
     if (!world_.held().empty()) fail("held when the worker is gone:\n%s", world_.held().c_str());
     return played_;
@@ -102,28 +105,16 @@ class Simulation {
   }
 
   void open(log::Logger& logger) {
-    std::vector<disk::Sites::Site> sites;
-    const auto resolve = scenario_.sites.symlinks ? uring::Resolve::symlinks_inside : uring::Resolve::no_symlinks;
-    for (uint32_t site = 0; site < scenario_.sites.count; ++site) {
-      const std::string tree = Releases::tree_of(site, 0);
-      sites.push_back({.rules = {.root_path = tree,
-                                 .resolve = resolve,
-                                 .index = scenario_.sites.index,
-                                 .keep_previous_ms = scenario_.helping.keep_previous_ms},
-                       .root = helper_.open_root(tree)});
-      releases_.publish(site, {.tree = tree});
-    }
     server::WorkerOptions options = scenario_.options;
     options.ring.world = &world_;
-    snapshot_ = std::make_shared<const server::Snapshot>(scenario_.config, std::move(sites));
-    helper_.begin(snapshot_->sites());
     disk::HelperDoor* door = scenario_.helping.there ? &helper_ : nullptr;
-    auto worker = server::Worker::create(options, snapshot_, shared_, mailbox_, door, logger);
+    auto worker = server::Worker::create(options, reloads_.first(), shared_, mailbox_, door, logger);
     if (!worker) fail("no worker: %s", worker.error().message.c_str());
     worker_ = std::move(*worker);
     listener_ = world_.listen();
-    const server::Worker::Listener listeners[] = {{listener_, true, sizeof(sockaddr_in)}};
-    worker_->listen(listeners);
+    std::vector<server::Worker::Listener> listeners(1);
+    listeners.front() = {.descriptor = Fd(listener_), .only_ours = true, .peer_size = sizeof(sockaddr_in)};
+    worker_->listen(std::move(listeners));
   }
 
   void plan_changes() {
@@ -135,6 +126,12 @@ class Simulation {
     for (uint32_t planned = 0; planned < helping.switches; ++planned) helper_.plan_switch(any_time());
     for (uint32_t planned = 0; planned < helping.bumps; ++planned) helper_.plan_bump(any_time());
     for (uint32_t planned = 0; planned < helping.preloads; ++planned) helper_.plan_preload(any_time());
+    for (uint32_t planned = 0; planned < scenario_.reloads; ++planned) {
+      world_.after(any_time(), [this](uring::World& world) {
+        ++reloads_wanted_;
+        world.interrupt();
+      });
+    }
   }
 
   void change_something() {
@@ -182,6 +179,7 @@ class Simulation {
   void turn() {
     if (drain_wanted_ && !std::exchange(draining_, true)) begin_drain();
     if (meddle_) meddle_(played_.turns, world_, files_);
+    for (; reloads_wanted_ > 0; --reloads_wanted_) reload();
     helper_.hand_over([this](disk::Notice notice) { worker_->notify(std::move(notice)); });
     worker_->turn(!random_.chance(100));
     if (++played_.turns > most_turns) fail("%llu turns: the server spins", static_cast<unsigned long long>(most_turns));
@@ -191,16 +189,22 @@ class Simulation {
     for (const auto& player : players_) player->observe();
   }
 
+  void reload() {
+    Reloads::Next next = reloads_.next();
+    most_places_ = std::max(most_places_, next.options.disk_queue_size);
+    worker_->reconfigure(std::move(next.snapshot), next.options);
+  }
+
   void check_bounds() {
     const disk::Disk& disk = worker_->disk();
     CHECK(world_.lent_buffers() == 0);  // receive buffers go back in the turn that brings them
     CHECK(worker_->connections() <= scenario_.connection_limit);
     CHECK(shared_.connections.load() == worker_->connections());
-    CHECK(disk.in_flight() <= scenario_.options.disk_queue_size);
-    CHECK(worker_->cache().bytes() <= scenario_.options.cache_bytes);
+    CHECK(disk.in_flight() <= most_places_);
+    CHECK(worker_->cache().behind() || worker_->cache().bytes() <= worker_->cache().capacity_bytes());
     // What ended in this turn has its close queued: it counts as it did a turn ago.
     const size_t kept = 2 * (scenario_.options.kept_files + scenario_.options.kept_descriptors) + disk.closing();
-    const size_t looks = std::max(scenario_.options.disk_queue_size / 8, 4U);
+    const size_t looks = std::max(most_places_ / 8, 4U);
     const size_t working = std::max(disk.in_flight(), std::exchange(in_flight_before_, disk.in_flight())) + looks;
     if (world_.open_files() > working + kept + worker_->connections() + 2 * scenario_.clients.size()) {
       fail("descriptors are lost: %zu of %u in flight, %zu kept\n%s", world_.open_files(), disk.in_flight(), kept,
@@ -217,6 +221,18 @@ class Simulation {
     worker_->begin_drain();
   }
 
+  // Without requests, configurations that were replaced and the trees that only they had are gone in bounded time.
+  void let_go_of_trees() {
+    const uint64_t start_ns = world_.now_ns();
+    while (worker_->held_snapshots() > 0) {
+      turn();
+      if (world_.now_ns() - start_ns > longest_drain_ns) {
+        fail("%zu configurations are held after 30 s:\n%s", worker_->held_snapshots(), world_.held().c_str());
+      }
+    }
+    if (!reloads_.settled()) fail("a slot of a tree before was not given back");
+  }
+
   void drain() {
     if (!std::exchange(draining_, true)) begin_drain();
     const uint64_t start_ns = world_.now_ns();
@@ -228,6 +244,7 @@ class Simulation {
     CHECK(shared_.connections.load() == 0);
     CHECK(worker_->disk().idle());
     check_watches();
+    if (!reloads_.settled()) fail("a slot of a tree before was not given back");
   }
 
   // Directories of which nothing is held any more are watched for a while, and then no longer.
@@ -242,7 +259,8 @@ class Simulation {
 
   // Only the timer and the mailbox are still with the kernel.
   [[nodiscard]] bool quiet() const {
-    if (world_.open_sockets() > 0 || world_.open_files() > 0 || !worker_->disk().idle() || !helper_.idle())
+    if (world_.open_sockets() > 0 || world_.open_files() > 0 || !worker_->disk().idle() || !helper_.idle() ||
+        worker_->held_snapshots() > 0)
       return false;
     const std::vector<uring::Tag> tags = world_.operations();
     return std::all_of(tags.begin(), tags.end(), [](const uring::Tag& tag) {
@@ -259,12 +277,14 @@ class Simulation {
   Releases releases_;
   Oracle oracle_;
   Helper helper_;
-  std::shared_ptr<const server::Snapshot> snapshot_;
+  Reloads reloads_;
   uring::Random random_;
   std::vector<std::unique_ptr<Player>> players_;
   std::unique_ptr<server::Worker> worker_;
   int listener_ = -1;
   uint32_t in_flight_before_ = 0;
+  uint32_t most_places_ = scenario_.options.disk_queue_size;  // of any configuration
+  uint32_t reloads_wanted_ = 0;
   bool drain_wanted_ = false;
   bool draining_ = false;
   Played played_;

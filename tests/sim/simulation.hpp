@@ -19,6 +19,7 @@ struct Played {
   disk::DiskCounters disk;
   cache::CacheCounters cache;
   uint32_t switches = 0;
+  uint32_t reloads = 0;
 };
 
 /// What a test does besides: called before each turn with its number.

@@ -77,6 +77,12 @@ expect 'the compressors are seen only in cache' \
   'src/server/a.cpp:2: [library]' 'src/server/a.cpp:3: [library]' 'src/server/a.cpp:4: [library]'
 
 tree
+add src/http/a.cpp '// A file.\n#include <re2/re2.h>\n#include <re2/set.h>\n#include <cdb.h>\n#include <cdbx.h>\n'
+add src/site/b.cpp '// A file.\n#include <re2/re2.h>\n#include <re2/set.h>\n#include <cdb.h>\n'
+expect 'RE2 and tinycdb are seen only in site' \
+  'src/http/a.cpp:2: [library]' 'src/http/a.cpp:3: [library]' 'src/http/a.cpp:4: [library]'
+
+tree
 add src/http/bare.cpp '#include <vector>\n'
 expect 'a file without its comment' 'src/http/bare.cpp:1: [file-comment]'
 

@@ -34,6 +34,8 @@ function check_include(name,    to, parts) {
   if (name ~ /^toml\+\+/ && room != "config") finding(FNR, "library", "toml++ is seen only in config/")
   if (name ~ /^(libdeflate|zstd|brotli\/)/ && room != "cache")
     finding(FNR, "library", "libdeflate, brotli and zstd are seen only in cache/")
+  if (name ~ /^(re2\/|cdb\.h$)/ && room != "site")
+    finding(FNR, "library", "RE2 and tinycdb are seen only in site/")
   if (name ~ /^\.\.?\//) finding(FNR, "room", "a relative include goes around the map: " name)
   if (name !~ /^uringd\//) return
   split(name, parts, "/")

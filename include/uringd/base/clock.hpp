@@ -9,7 +9,7 @@ namespace uringd {
 struct Clock {
   uint64_t monotonic_ns = 0;
   uint64_t monotonic_ms = 0;
-  int64_t wall_ns = 0;
+  int64_t wall_ns = 0;  // up to 1 ms old
   int64_t wall_s = 0;
 };
 

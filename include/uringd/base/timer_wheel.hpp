@@ -62,10 +62,15 @@ class TimerWheel {
 
   /// When advance() has something to look at next, or `never`.
   [[nodiscard]] uint64_t next_ms() {
-    for (uint64_t tick = visited_ + 1; tick <= visited_ + slot_count; ++tick) {
-      if (!slots_[tick % slot_count].empty()) return tick * tick_ms;
+    if (next_tick_ == none) return never;
+    if (next_tick_ <= visited_) next_tick_ = visited_ + 1;
+    while (slots_[next_tick_ % slot_count].empty()) {
+      if (++next_tick_ > visited_ + slot_count) {
+        next_tick_ = none;
+        return never;
+      }
     }
-    return never;
+    return next_tick_ * tick_ms;
   }
 
  private:
@@ -74,10 +79,14 @@ class TimerWheel {
     if (tick <= visited_) tick = visited_ + 1;
     if (tick > visited_ + slot_count - 1) tick = visited_ + slot_count - 1;
     timer.slot_ms_ = tick * tick_ms;
+    if (tick < next_tick_) next_tick_ = tick;
     slots_[tick % slot_count].push_back(timer);
   }
 
-  uint64_t visited_;  // the last tick whose slot was looked at
+  static constexpr uint64_t none = UINT64_MAX;
+
+  uint64_t visited_;           // the last tick whose slot was looked at
+  uint64_t next_tick_ = none;  // no slot before it has a timer: asked every turn, and 512 slots are 2,000 steps
   List<Timer> slots_[slot_count];
 };
 

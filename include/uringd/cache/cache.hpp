@@ -12,12 +12,20 @@
 // find, insert and drop are O(1) (insert: amortised, and 128 steps for each entry that goes); find allocates nothing
 // and moves nothing. An entry that leaves is unlinked; its memory goes when its last send is done. Invariant: every
 // linked entry is in exactly one bucket and one queue, and bytes() is the sum of their charges.
+//
+// The capacity may change while entries are held. What that takes is done in slices, catch_up(): a queue that is over a
+// lowered bound shrinks, and nothing new is linked in it meanwhile; a table that is too small for a raised one is
+// replaced by a larger one at once, and its buckets are split one after the other:
+//
+//   0 ┄ split_at_ ┄ split_mask_ ┄┄┄┄┄┄┄┄┄┄ bucket_mask_        a hash whose low bits (split_mask_) name a bucket that
+//   split │ not yet │ in use where what it comes of is split   is split already is looked up by bucket_mask_
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "uringd/base/list.hpp"
@@ -41,8 +49,8 @@ struct CacheCounters {
 /// call the cache.
 class CacheObserver {
  public:
-  virtual void on_linked(const Entry& entry) = 0;
-  virtual void on_unlinked(const Entry& entry) = 0;
+  virtual void on_linked(Entry& entry) = 0;
+  virtual void on_unlinked(Entry& entry) = 0;
 
  protected:
   ~CacheObserver() = default;
@@ -56,8 +64,8 @@ struct CacheOptions {
 
 class Cache {
  public:
-  /// The table is sized once: buckets of an average entry of 2 KiB, so that a million entries never make one request
-  /// pay for a rehash.
+  /// The table has a bucket for each average entry of 2 KiB that the capacity has room for, a million at most; no
+  /// request ever pays for a rehash.
   explicit Cache(const CacheOptions& options);
   ~Cache();
   Cache(const Cache&) = delete;
@@ -97,6 +105,14 @@ class Cache {
   void drop(Entry& entry, Gone why);
   /// Drops everything (Gone::closing).
   void clear();
+  /// Drops what is of sites that `leaves` (Gone::closing), looking at `buckets` buckets from `first` on. Returns where
+  /// it stopped: bucket_count() when that was the last.
+  size_t drop_sites(const std::function<bool(uint32_t site)>& leaves, size_t first, size_t buckets);
+  /// From now on. catch_up() does what is left to do.
+  void set_capacity(size_t bytes);
+  /// Evicts at most so many entries that no longer fit, and splits as many buckets.
+  void catch_up(size_t steps);
+  [[nodiscard]] bool behind() const;
   /// Drops what was not used for `idle_ms`, looking at `buckets` buckets and going on where the last call stopped.
   void sweep(uint64_t now_ms, uint64_t idle_ms, size_t buckets);
 
@@ -121,9 +137,17 @@ class Cache {
     size_t bound_count = SIZE_MAX;
   };
 
-  [[nodiscard]] Entry*& bucket_of(uint64_t hash) { return buckets_[hash & bucket_mask_]; }
+  [[nodiscard]] Entry*& bucket_of(uint64_t hash) {
+    const size_t before = hash & split_mask_;
+    return buckets_[before < split_at_ ? hash & bucket_mask_ : before];
+  }
+  [[nodiscard]] bool in_use(size_t bucket) const { return bucket <= split_mask_ || (bucket & split_mask_) < split_at_; }
+  void set_bounds();
+  void grow_table();
+  void split(size_t buckets);
   [[nodiscard]] Segment segment_for(const Entry& entry);
   [[nodiscard]] bool fits(Segment segment, size_t more_bytes) const;
+  [[nodiscard]] bool over(Segment segment) const;
   void link(Entry& entry, Segment segment);
   void enter_queue(Entry& entry, Segment segment);
   void leave_queue(Entry& entry);
@@ -132,7 +156,11 @@ class Cache {
   [[nodiscard]] bool spared(Entry& entry);
 
   size_t capacity_bytes_;
+  size_t file_limit_;
+  size_t entry_bytes_;
   size_t bucket_mask_;
+  size_t split_mask_;    // bucket_mask_, but while buckets are split: that of the table before
+  size_t split_at_ = 0;  // the next bucket to be split
   std::unique_ptr<Entry*[]> buckets_;
   std::array<Queue, segment_count> queues_;
   Ghosts ghosts_;

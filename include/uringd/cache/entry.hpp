@@ -25,6 +25,7 @@
 #include "uringd/cache/etag.hpp"
 #include "uringd/cache/key.hpp"
 #include "uringd/http/content_coding.hpp"
+#include "uringd/http/date.hpp"
 #include "uringd/http/reply_head.hpp"
 
 namespace uringd::cache {
@@ -119,6 +120,10 @@ class Entry : public Link<Entry> {
   [[nodiscard]] std::span<const char> head_and_body() const { return {body_ - head_bytes_, head_bytes_ + body_bytes_}; }
   [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
   [[nodiscard]] const EntryFacts& facts() const { return facts_; }
+  /// As its head says it; empty: it does not.
+  [[nodiscard]] std::string_view last_modified() const {
+    return {head().data() + modified_at_, facts_.has_modified ? http::date_size : 0};
+  }
   /// The further lines of its head.
   [[nodiscard]] std::string_view lines() const { return {body_ - 2 - lines_bytes_, lines_bytes_}; }
   /// Bytes that this entry takes of the cache's budget: its whole allocation, its payload's and its copies' too.
@@ -162,6 +167,9 @@ class Entry : public Link<Entry> {
   enum class Look : uint8_t { none, under_way, overdue };
   [[nodiscard]] Look look() const { return look_; }
   void set_look(Look look) { look_ = look; }
+  /// What the cache's observer goes by while the entry is linked.
+  [[nodiscard]] void* mark() const { return mark_; }
+  void set_mark(void* mark) { mark_ = mark; }
   /// It needs no more looks. Kept for the disk.
   [[nodiscard]] bool settled() const { return settled_; }
   void settle() { settled_ = true; }
@@ -220,7 +228,9 @@ class Entry : public Link<Entry> {
   uint32_t generation_ = 0;
   uint16_t status_ = 200;
   uint16_t keepers_ = 0;
+  uint16_t modified_at_ = 0;  // in the head
   Look look_ = Look::none;
+  void* mark_ = nullptr;
   Stamp stamp_{};
   EntryFacts facts_;
   std::unique_ptr<Payload> payload_;

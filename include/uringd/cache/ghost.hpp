@@ -17,6 +17,9 @@ class Ghosts {
   /// Remembers a ghost until `window_bytes` more have become ghosts.
   Ghosts(size_t count, size_t window_bytes);
 
+  /// What is remembered is forgotten when there is room for more.
+  void resize(size_t count, size_t window_bytes);
+
   void add(uint64_t hash, size_t bytes);
   /// Whether it was there; no longer is.
   bool take(uint64_t hash);
@@ -27,6 +30,7 @@ class Ghosts {
     uint32_t left_at = 0;
   };
   using Set = std::array<Ghost, 4>;  // newest first
+  [[nodiscard]] static size_t mask_for(size_t count);
   // The low bits of the hash pick the set, the high ones are the fingerprint.
   [[nodiscard]] Set& set_of(uint64_t hash) { return sets_[hash & mask_]; }
   [[nodiscard]] static uint32_t fingerprint_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }

@@ -40,7 +40,8 @@ struct Sources {
 struct Loaded {
   std::shared_ptr<const Config> config;
   std::vector<Problem> warnings;
-  /// Where each value that is not a default came from: "server.workers" or "site.0.root" → "config.toml:3:1".
+  /// Where each value that is not a default came from: "server.workers", "site.0.root" or "maps.NAME.file" →
+  /// "config.toml:3:1".
   std::map<std::string, std::string> origins;
 };
 

@@ -7,18 +7,20 @@
 
 #include "uringd/base/result.hpp"
 #include "uringd/config/load.hpp"
+#include "uringd/daemon/explain.hpp"
 
 namespace uringd::daemon {
 
 struct Options {
-  enum class Action { serve, check, print_config, features, version, help };
+  enum class Action { serve, check, print_config, explain, features, version, help };
   Action action = Action::serve;
   config::Sources sources;
+  Question question;  // of explain
 };
 
 /// `arguments` without the program's name. `uringd_config_env` is URINGD_CONFIG or null: the file where neither
-/// --config nor DIR is given. serve, check and print_config have a file or a directory. --help and --version win over
-/// whatever follows them. The error is one line without "uringd: " in front; main exits with 2.
+/// --config nor DIR is given. serve, check, print_config and explain have a file or a directory. --help and --version
+/// win over whatever follows them. The error is one line without "uringd: " in front; main exits with 2.
 Result<Options> parse_options(std::span<char* const> arguments, const char* uringd_config_env);
 
 /// What --help prints, ending in a newline.

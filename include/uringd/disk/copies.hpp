@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "uringd/base/clock.hpp"
@@ -18,6 +19,7 @@
 #include "uringd/cache/cache.hpp"
 #include "uringd/disk/fetch.hpp"
 #include "uringd/disk/notice.hpp"
+#include "uringd/disk/slot_counts.hpp"
 
 namespace uringd::disk {
 
@@ -29,8 +31,8 @@ class Copies {
   static constexpr size_t most_best_bytes = size_t{1} << 20;
 
   /// All arguments outlive it; `helper` may be nullptr: nothing is made then.
-  Copies(cache::Cache& cache, HelperDoor* helper, const Clock& clock, DiskCounters& counters)
-      : cache_(cache), helper_(helper), clock_(clock), counters_(counters), orders_(most_orders) {}
+  Copies(cache::Cache& cache, HelperDoor* helper, const Clock& clock, DiskCounters& counters, SlotCounts& held)
+      : cache_(cache), helper_(helper), clock_(clock), counters_(counters), held_(held), orders_(most_orders) {}
   ~Copies() { let_go(); }
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
@@ -41,6 +43,8 @@ class Copies {
   void on_encoded(const Encoded& notice);
   /// Wakes whoever waits with 503.
   void let_go();
+  /// Forgets orders for entries of sites that `leaves` where nobody waits.
+  void leave(const std::function<bool(uint32_t site)>& leaves);
 
  private:
   struct Order : Link<Order> {
@@ -71,6 +75,7 @@ class Copies {
   HelperDoor* helper_;
   const Clock& clock_;
   DiskCounters& counters_;
+  SlotCounts& held_;
   Slab<Order> orders_;
   List<Order> all_;
 };

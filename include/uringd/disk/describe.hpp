@@ -1,6 +1,6 @@
 // Describer: what the configuration says about a file, beside its bytes: media type and field lines. The disk asks once
-// for each file that it brings, and the answer is kept with it. Immutable, shared by all workers; server/snapshot is
-// the one that there is.
+// for each file that it brings, and the answer is kept with it. Immutable, shared by all workers; one a tree, kept with
+// its slot (disk::Sites).
 #pragma once
 
 #include <cstddef>
@@ -26,13 +26,10 @@ class Describer {
  public:
   static constexpr size_t most_lines_bytes = 10240;
 
-  /// Of the file `name` below the site's root ("/docs/index.html"): its media type, and the field lines of its answers,
+  virtual ~Describer() = default;
+  /// Of the file `name` below the tree's root ("/docs/index.html"): its media type, and the field lines of its answers,
   /// Vary among them.
-  [[nodiscard]] virtual Description describe(uint32_t site, std::string_view name,
-                                             std::span<char, most_lines_bytes> lines) const = 0;
-
- protected:
-  ~Describer() = default;
+  [[nodiscard]] virtual Description describe(std::string_view name, std::span<char, most_lines_bytes> lines) const = 0;
 };
 
 }  // namespace uringd::disk

@@ -9,8 +9,14 @@
 // way in another thread. The next piece of a running download waits in line instead. Of the kernel's threads (io-wq) no
 // site takes more than half, so that one dead mount leaves the others theirs; what waits for a thread waits here, looks
 // first.
+//
+// A site is a slot of Sites, and slots come and go with configurations. One that went is leaving: requests that began
+// before are served, nothing is kept any more, and what was kept goes in slices, until uses() is false:
+//
+//   (unknown) ──► active ──► leaving ──► unused ──► active: another tree's      unused ──► leaving: a late request's
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -24,13 +30,15 @@
 #include "uringd/base/slab.hpp"
 #include "uringd/cache/cache.hpp"
 #include "uringd/disk/copies.hpp"
-#include "uringd/disk/describe.hpp"
 #include "uringd/disk/directories.hpp"
 #include "uringd/disk/fetch.hpp"
+#include "uringd/disk/installed_sockets.hpp"
+#include "uringd/disk/kept_share.hpp"
 #include "uringd/disk/missing.hpp"
 #include "uringd/disk/notice.hpp"
 #include "uringd/disk/piece_memory.hpp"
 #include "uringd/disk/sites.hpp"
+#include "uringd/disk/slot_counts.hpp"
 #include "uringd/disk/special_key.hpp"
 #include "uringd/disk/stream.hpp"
 #include "uringd/disk/transfer.hpp"
@@ -45,8 +53,8 @@ struct DiskOptions {
   uint32_t kernel_threads = 16;  // that this ring may use, for each kind of work
   size_t max_cached_file_bytes = size_t{64} << 10;
   size_t stream_piece_bytes = size_t{512} << 10;
-  size_t turn_bytes = size_t{1} << 20;     // of all downloads, that a turn reads and sends
-  size_t reading_bytes = size_t{4} << 20;  // of all downloads, in flight from the disk: they may all end in one turn
+  size_t turn_bytes = size_t{1} << 20;                  // of all downloads, that a turn reads and sends
+  uint64_t worth_referring_bytes = uint64_t{64} << 10;  // fewer are copied: 32 KiB took 18.5 us, by reference 20.9
   ZeroCopy zero_copy = ZeroCopy::safe;
   Transfer* transfer = nullptr;  // nullptr: the kernel's
   uint64_t stale_after_ms = 2000;
@@ -79,10 +87,12 @@ struct Found {
 
 class Disk final : cache::CacheObserver, FileCloser {
  public:
-  /// All arguments outlive the Disk. `memory` is this worker's share of disk.stream_memory. `helper` may be nullptr:
-  /// nothing is watched or listed then.
+  static constexpr uint32_t most_places = 65536;  // queue_size at most
+
+  /// All trees of `sites` are active. All arguments outlive the Disk. `memory` is this worker's share of
+  /// disk.stream_memory. `helper` may be nullptr: nothing is watched or listed then.
   Disk(uring::Ring& ring, cache::Cache& cache, PieceMemory& memory, const Clock& clock, log::Logger& logger,
-       const Sites& sites, const Describer& describer, HelperDoor* helper, const DiskOptions& options);
+       const Sites& sites, HelperDoor* helper, const DiskOptions& options);
   ~Disk();
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -100,8 +110,18 @@ class Disk final : cache::CacheObserver, FileCloser {
   /// the client's `socket` its pages may go by reference.
   [[nodiscard]] Stream* stream(OpenFileRef file, uint64_t first, uint64_t length, StreamClient& client,
                                uring::Direct socket = {});
+  /// That socket is about to be closed; no stream uses it any more.
+  void let_go_of_socket(uring::Direct socket);
 
-  /// A completion tagged Kind::fetch or Kind::stream.
+  /// Between two turns: another configuration. `trees`: its slots; those that were not known yet must be unused.
+  /// What is of slots that stay is not touched. Bounds are for what begins from now on; what is over a lowered one ends
+  /// by itself. hash_seed, transfer, kept_descriptors stay as they were.
+  void reconfigure(const DiskOptions& options, std::span<const uint32_t> trees);
+  /// Anything at all of that slot is still here, but for entries that somebody has pinned. Of a leaving one it becomes
+  /// false once those who asked for it are gone, as soon as the kernel has answered what it was asked.
+  [[nodiscard]] bool uses(uint32_t slot) const { return held_.any(slot); }
+
+  /// A completion tagged Kind::fetch, Kind::stream or Kind::closing.
   void on_completion(const uring::Completion& completion);
   void on_notice(Notice notice);
   /// Once a turn: looks that nobody waits for any longer, entries that nobody asks for, downloads whose clients take
@@ -129,20 +149,33 @@ class Disk final : cache::CacheObserver, FileCloser {
   friend class Fetch;
   friend class Stream;
   static constexpr size_t bucket_count = 256;
-  static constexpr uint32_t most_rendering = 64;  // listings that another thread makes; they hold no place
-  static constexpr size_t sweep_buckets = 4096;   // a turn's slice of the cache
+  static constexpr uint32_t most_rendering = 64;   // listings that another thread makes; they hold no place
+  static constexpr size_t sweep_buckets = 4096;    // a turn's slice of the cache
+  static constexpr uint64_t suspicious_ms = 1000;  // after a read that was cold
 
   /// One site's part of what is bounded.
   struct Use {
-    uint32_t places = 0;
-    std::array<uint32_t, 2> threads{};  // by Work
-    struct Line {
+    /// What waits for a thread of one kind. In the list of those lines in which somebody may be waiting.
+    struct Line : Link<Line> {
       List<Fetch, WaitingForThread> looks, fetches;
       List<Stream, WaitingForThread> streams;
+      uint32_t site = 0;
+      uint32_t threads = 0;  // that the site has
       uint32_t granted = 0;
     };
-    std::array<Line, 2> lines;  // that wait for a thread, by Work
-    std::vector<int> closing;   // foreign files that wait for one to be closed
+    uint32_t places = 0;
+    bool active = false;        // a site of the configuration
+    bool leaving = false;       // in leaving_
+    std::array<Line, 2> lines;  // by Work
+    std::vector<int> closing;   // foreign files that wait for a thread to be closed
+    List<Fetch, OfSite> fetches;
+  };
+  /// Open small files are no cache's business but this one's.
+  struct KeptObserver final : cache::CacheObserver {
+    explicit KeptObserver(SlotCounts& counts) : held(counts) {}
+    void on_linked(cache::Entry& entry) override { held.add(entry.key().site); }
+    void on_unlinked(cache::Entry& entry) override { held.remove(entry.key().site); }
+    SlotCounts& held;
   };
 
   // fetches
@@ -158,6 +191,18 @@ class Disk final : cache::CacheObserver, FileCloser {
   }
   void on_settled(Fetch& fetch);
   void start_preloads();
+  void clear_preloads();
+
+  // sites that come and go
+  [[nodiscard]] static constexpr uint32_t looks_for(uint32_t places) { return std::max(places / 8, 4U); }
+  [[nodiscard]] bool active(uint32_t site) const { return site < uses_.size() && uses_[site].active; }
+  void become_active(uint32_t site);
+  void begin_to_leave(uint32_t site);
+  void drop_all_that_left();
+  /// A slice of what is left to do after a reconfiguration.
+  void go_on_leaving();
+  [[nodiscard]] bool dropping() const;
+  [[nodiscard]] uint64_t next_slice_ms();
 
   // what is missing
   /// Status 404, or nothing.
@@ -182,30 +227,39 @@ class Disk final : cache::CacheObserver, FileCloser {
   /// While no read has been cold for a while, a few reads a turn are not asked about first.
   [[nodiscard]] bool probably_cached(int file, uint64_t first, size_t bytes);
   [[nodiscard]] bool by_evidence_cached(int file, uint64_t first, size_t bytes);
+  /// What was read a moment ago needs no asking, as long as memory is not short.
+  [[nodiscard]] bool borrowed_unasked();
+  [[nodiscard]] bool lately_cached() const { return clock_.monotonic_ms - cold_ms_ >= suspicious_ms; }
   void was_cold() { cold_ms_ = clock_.monotonic_ms; }
   [[nodiscard]] bool take_thread(uint32_t site, Work work);
   void give_thread(uint32_t site, Work work);
+  /// To the first who waits and may have one. False: nobody.
+  bool grant_thread(Work work);
+  [[nodiscard]] bool serve_line(Use::Line& line, Work work);
+  [[nodiscard]] bool serve_a_stream(Use::Line& line);
+  void close_one(uint32_t site);
+  void close_in_thread(int descriptor, uint32_t site);
   /// One that was taken a moment ago and not used: nobody waits for it.
   void put_back_thread(uint32_t site, Work work);
-  [[nodiscard]] Use::Line& line_for(uint32_t site, Work work) { return uses_[site].lines[static_cast<size_t>(work)]; }
+  /// To wait in.
+  [[nodiscard]] Use::Line& line_for(uint32_t site, Work work);
+  [[nodiscard]] bool waits(const Use::Line& line, Work work);
 
   // streams
   [[nodiscard]] bool take_place();
   void give_place();
   /// Lets streams go on as far as places, memory and what is left of this turn's bytes reach.
   void serve_streams();
-  [[nodiscard]] bool may_read(size_t bytes) const {
-    return reading_bytes_ == 0 || reading_bytes_ + bytes <= options_.reading_bytes;
-  }
   [[nodiscard]] bool may_read_ahead();
   [[nodiscard]] bool was_slow(uint64_t begun_turn) const;
   void end_turn_of_streams();
   [[nodiscard]] Transfer& transfer() { return options_.transfer ? *options_.transfer : kernel_transfer_; }
   void streams_waiting_reclaim();
 
-  void close(int descriptor, uint32_t site, bool slow) override;
-  void on_linked(const cache::Entry& entry) override;
-  void on_unlinked(const cache::Entry& entry) override;
+  void close(int descriptor, uint32_t site, bool slow);
+  void close_last(int descriptor, uint32_t site, bool slow) override;
+  void on_linked(cache::Entry& entry) override;
+  void on_unlinked(cache::Entry& entry) override;
   void watch(const cache::Entry& entry);
   [[nodiscard]] bool keeps_descriptors() const;
   void sweep();
@@ -223,19 +277,23 @@ class Disk final : cache::CacheObserver, FileCloser {
   const Clock& clock_;
   log::Logger& logger_;
   const Sites& sites_;
-  const Describer& describer_;
   HelperDoor* helper_;
   DiskOptions options_;
-  uint32_t place_limit_;   // of one site
-  uint32_t thread_limit_;  // of one site
-  uint32_t look_limit_;
+  uint32_t place_limit_ = 0;   // of one site
+  uint32_t thread_limit_ = 0;  // of one site
+  uint32_t look_limit_ = 0;
   Slab<Fetch> fetches_;
   Slab<Stream> streams_;
   std::array<List<Fetch>, bucket_count> under_way_;
   List<Fetch, ByAge> by_age_;   // all of them, the oldest first
   List<Fetch, Looking> looks_;  // for which somebody may be waiting, the oldest first
-  std::vector<Use> uses_;       // by site
-  cache::Cache kept_;           // open small files
+  SlotCounts held_;
+  std::deque<Use> uses_;                    // by site; their addresses stay
+  std::array<List<Use::Line>, 2> waiting_;  // by Work, who is served next first
+  std::vector<uint32_t> leaving_;           // of which something may still be here
+  KeptObserver kept_observer_{held_};
+  cache::Cache kept_;  // open small files
+  KeptShare kept_share_;
   Directories directories_;
   Copies copies_;
   Missing missing_;
@@ -244,14 +302,14 @@ class Disk final : cache::CacheObserver, FileCloser {
     uint64_t sequence;  // fetches that began before this one may use it
   };
   std::vector<Retiring> retiring_;
-  std::deque<std::pair<uint32_t, std::string>> preloads_;
+  std::deque<std::pair<uint32_t, std::string>> preloads_;  // without a path: of a site that left
   List<Stream, WaitingInLine> line_;       // streams that wait for a place or for memory, first come first
   List<Stream, WithClient> with_clients_;  // streams whose piece a client is sending, longest first
   List<Stream, Due> due_;                  // streams that have bytes to move as soon as a turn has room for them
   List<Stream, ReadAhead> ahead_;          // streams that hold a piece read ahead, longest first
   KernelTransfer kernel_transfer_;
+  InstalledSockets sockets_;
   size_t spent_bytes_ = 0;  // of this turn's
-  size_t reading_bytes_ = 0;
   uint64_t turns_ = 0;
   uint64_t turn_ended_ns_ = 0;
   bool serving_ = false;
@@ -267,8 +325,12 @@ class Disk final : cache::CacheObserver, FileCloser {
   uint64_t next_sequence_ = 0;
   uint64_t swept_ms_ = 0;
   uint64_t kept_swept_ms_ = 0;
+  uint64_t sliced_ms_ = 0;           // when there was a slice of go_on_leaving()
+  size_t dropped_cache_ = SIZE_MAX;  // buckets looked through for what left
+  size_t dropped_kept_ = SIZE_MAX;
   uint64_t cold_ms_ = 0;  // when a read last had to ask the disk
   uint32_t unasked_ = 0;  // reads in this turn that were taken to be cached
+  uint32_t borrowed_unasked_ = 0;
   uint64_t verdict_watched_ms_ = 0;
   bool gone_ = false;
   DiskCounters counters_;

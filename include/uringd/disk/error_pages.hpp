@@ -19,13 +19,14 @@ struct Root;
 
 /// What the configuration says of one.
 struct ErrorPageRule {
-  std::string name;               // "404" or "5xx"
-  std::string path;               // below the root, begins with '/'
-  std::string_view content_type;  // outlives all pages made of it
+  std::string name;  // "404" or "5xx"
+  std::string path;  // below the root, begins with '/'
+  std::string content_type;
+  bool operator==(const ErrorPageRule&) const = default;
 };
 
 struct ErrorPage {
-  std::string_view content_type;  // outlives it
+  std::string content_type;
   std::string body;
   std::array<std::string, http::coding_count> coded;  // by Coding; empty: there is none
   bool negotiated = false;                            // it has any

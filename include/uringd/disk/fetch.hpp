@@ -64,6 +64,7 @@ struct KeptFile final : cache::Payload {
 
 struct ByAge;
 struct Looking;
+struct OfSite;
 struct WaitingForThread;
 
 /// What a kernel thread is needed for: io-wq bounds opening (and its kin) and reading of files apart.
@@ -72,6 +73,7 @@ enum class Work : uint8_t { open, read };
 class Fetch : public Link<Fetch>,
               public Link<Fetch, ByAge>,
               public Link<Fetch, Looking>,
+              public Link<Fetch, OfSite>,
               public Link<Fetch, WaitingForThread> {
  public:
   enum class Purpose : uint8_t { request, look, preload, list };
@@ -101,6 +103,8 @@ class Fetch : public Link<Fetch>,
   void overdue();
   /// Nobody is served any more: it does not wait for a thread that may never answer. It may be gone then.
   void let_go();
+  /// Its tree goes: where nobody waits for it, it does not wait either. It may be gone then.
+  void leave();
 
  private:
   friend class Disk;
@@ -136,6 +140,7 @@ class Fetch : public Link<Fetch>,
   void read();
   [[nodiscard]] bool make_entry(std::string_view lines, size_t body_bytes);
   void begin_read();
+  [[nodiscard]] bool probably_cached();
   void submit_read(uring::Walk walk);
   void on_read(int result);
   void look_again();

@@ -22,7 +22,8 @@ struct ListingOrder {
   uring::Resolve resolve = uring::Resolve::symlinks_inside;
   bool hidden = false;
   Fd directory;
-  std::string path;  // decoded, begins and ends with '/'
+  std::string prefix;  // of a mount: what people see before
+  std::string path;    // decoded, begins and ends with '/'
   http::ListingForm form;
 };
 

@@ -76,10 +76,10 @@ class OpenFile {
   char etag_[34];
 };
 
-/// Who closes files where the ring alone must not: outlives them.
+/// Who closes files where the ring alone must not, and hears of their end: outlives them.
 class FileCloser {
  public:
-  virtual void close(int descriptor, uint32_t site, bool slow) = 0;
+  virtual void close_last(int descriptor, uint32_t site, bool slow) = 0;
 
  protected:
   ~FileCloser() = default;

@@ -1,13 +1,14 @@
 // Stream: the bytes of one large file for one client, in bounded memory. Owned by Disk, in a slab; its client (a
 // connection) holds a pointer until it calls abandon(). Bytes go as pieces: read into leased memory, handed to the
-// client, given back when the client has sent them. Where the file may be sent by reference (disk.zero_copy) and its
-// pages are in memory they go straight to the socket; pages that are not are read as a piece.
+// client, given back when the client has sent them. What is in memory is copied by a system call in the stream's turn,
+// what is not is read by a kernel thread. Where the file may be sent by reference (disk.zero_copy) and its pages are in
+// memory they go straight to the socket.
 //
 //   idle ──► in_line ◄─► reading ──► ready ──► with_client ──► idle      abandoned: freed at its last completion
 //     └────► referring ──► in_line · idle · blocked (the socket is full) ──► referring
 //
 // While a client sends one piece the next is read, if reads have been slow and memory is plenty. What moves bytes is
-// done in turns, as Disk's budget allows.
+// done at the end of a turn, as Disk's budget allows: answers that are held come first.
 //
 // Truth: the last bytes are held back until the descriptor's attributes are seen unchanged since the open, so that a
 // file that changes while it is sent never looks like a complete answer. Of a foreign file its file system is asked.
@@ -37,9 +38,11 @@ class StreamClient {
   virtual void on_memory_wanted() = 0;
   /// The turn that the client asked for with ask_turn(): it may send the rest of its piece.
   virtual void on_turn() {}
-  /// By reference: `bytes` more are in the socket; the stream may be finished(). 0: the socket takes none now, and the
-  /// stream waits for it.
-  virtual void on_referred([[maybe_unused]] size_t bytes) {}
+  /// By reference: what goes before the pages, sent ahead of them, if anything does.
+  [[nodiscard]] virtual std::span<const char> before_pages() { return {}; }
+  /// By reference: `before` bytes of that, and `bytes` of the file, are in the socket; the stream may be finished().
+  /// None: the socket takes none now, and the stream waits for it.
+  virtual void on_referred([[maybe_unused]] size_t before, [[maybe_unused]] size_t bytes) {}
   /// By reference: what comes next is not in memory; it comes by on_piece().
   virtual void on_reading() {}
 
@@ -75,7 +78,7 @@ class Stream : public Link<Stream, WaitingInLine>,
 
   [[nodiscard]] bool finished() const { return position_ == end_; }
   [[nodiscard]] bool holds_piece() const { return state_ == State::with_client; }
-  /// Pages may go to the socket without the client: what it has to send before must be gone when it calls next().
+  /// Pages may go to the socket without the client.
   [[nodiscard]] bool by_reference() const { return by_reference_; }
   void on_completion(const uring::Completion& completion);
 
@@ -90,7 +93,6 @@ class Stream : public Link<Stream, WaitingInLine>,
     size_t filled = 0;
     size_t wanted = 0;
     uint64_t begun_turn = 0;
-    uring::Walk walk = uring::Walk::cached;
     uint8_t interruptions = 0;
     bool reading = false;  // not filled yet
     bool lent = false;
@@ -116,7 +118,9 @@ class Stream : public Link<Stream, WaitingInLine>,
   void leave_line();
   /// Takes a place and memory and starts to read; false: one of them is missing, stay in line.
   [[nodiscard]] bool try_read();
-  [[nodiscard]] bool begin_read(Piece& piece, uint64_t first, bool in_thread);
+  enum class Copied : uint8_t { done, no_memory, not_there };
+  [[nodiscard]] Copied copy_now();
+  [[nodiscard]] bool begin_read(Piece& piece, uint64_t first);
   void submit_read(Piece& piece);
   void on_read(Piece& piece, int result);
   void end_read(Piece& piece);
@@ -140,9 +144,11 @@ class Stream : public Link<Stream, WaitingInLine>,
   uint64_t end_;
   std::array<Piece, 2> pieces_;  // what the client holds or waits for, and the one read ahead
   uint64_t handed_over_ms_ = 0;
-  size_t asked_bytes_ = 0;  // for on_turn()
+  size_t asked_bytes_ = 0;         // for on_turn()
+  uint64_t resident_until_ = 0;    // in the file: its pages were in memory
+  uint64_t resident_seen_ms_ = 0;  // then
   uring::Direct direct_;
-  int socket_ = -1;  // the same as a descriptor
+  int socket_ = -1;  // the same as a descriptor; Disk may keep it for the connection's next stream
   uint8_t current_ = 0;
   uint8_t lent_ = 0;
   State state_ = State::idle;

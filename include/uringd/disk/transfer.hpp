@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace uringd::disk {
 
@@ -16,6 +17,7 @@ struct Transferred {
   };
   End end;
   size_t bytes = 0;
+  size_t before = 0;  // of what goes before them
 };
 
 class Transfer {
@@ -25,8 +27,9 @@ class Transfer {
   /// Whether the bytes [offset, offset + bytes) of `file` are in the page cache: all of them, or (`ends_only`, which
   /// costs a tenth) at least the first and the last.
   [[nodiscard]] virtual bool resident(int file, uint64_t offset, size_t bytes, bool ends_only) = 0;
-  /// Sends those bytes, or as many of them as the socket takes.
-  [[nodiscard]] virtual Transferred send(int file, uint64_t offset, size_t bytes, int socket) = 0;
+  /// Sends `before`, then those bytes, or as many of all that as the socket takes.
+  [[nodiscard]] virtual Transferred send(std::span<const char> before, int file, uint64_t offset, size_t bytes,
+                                         int socket) = 0;
 
  protected:
   ~Transfer() = default;
@@ -37,7 +40,8 @@ class KernelTransfer final : public Transfer {
  public:
   [[nodiscard]] bool prepare(int socket) override;
   [[nodiscard]] bool resident(int file, uint64_t offset, size_t bytes, bool ends_only) override;
-  [[nodiscard]] Transferred send(int file, uint64_t offset, size_t bytes, int socket) override;
+  [[nodiscard]] Transferred send(std::span<const char> before, int file, uint64_t offset, size_t bytes,
+                                 int socket) override;
 };
 
 }  // namespace uringd::disk

@@ -22,22 +22,24 @@ class TreeWalk {
   static constexpr uint32_t depth_limit = 64;
   static constexpr uint32_t file_limit = 100'000;
 
-  /// `root` stays the caller's and open as long as the walk lives. Links count only with Resolve::symlinks_inside.
-  TreeWalk(int root, std::vector<std::string> patterns, uring::Resolve resolve);
+  /// `root` stays the caller's and open as long as the walk lives. `patterns` are of paths with `prefix` before them.
+  /// Links count only with Resolve::symlinks_inside.
+  TreeWalk(int root, std::string prefix, const std::vector<std::string>& patterns, uring::Resolve resolve);
   ~TreeWalk();
   TreeWalk(TreeWalk&&) noexcept;
 
-  /// Reads some more names (one getdents64 buffer, 32 KiB) and appends what matches ("/dir/file") to `found`. May wait
-  /// for a disk. False: that was all.
+  /// Reads some more names (one getdents64 buffer, 32 KiB) and appends what matches ("/dir/file", without the prefix)
+  /// to `found`. May wait for a disk. False: that was all.
   bool step(std::vector<std::string>& found);
   [[nodiscard]] bool truncated() const { return truncated_; }
 
  private:
   void look_at(std::string_view name, unsigned char type, std::vector<std::string>& found);
-  [[nodiscard]] bool matches(std::string_view path) const;
-  [[nodiscard]] bool may_match_below(std::string_view directory) const;
+  [[nodiscard]] bool matches(std::string_view path_in_tree) const;
+  [[nodiscard]] bool may_match_below(std::string_view directory_in_tree) const;
 
   int root_;
+  std::string prefix_;
   std::vector<std::string> patterns_;
   uring::Resolve resolve_;
   std::vector<std::string> waiting_;  // directories to enter

@@ -1,6 +1,8 @@
 // Watch: what inotify tells of the directories whose files are held. Belongs to the helper thread; has no thread of its
 // own: the helper reads the descriptor and hands the bytes to on_events(). It may wait for a disk (walks).
 //
+//   closed ◄──► open; while it is closed it remembers what was asked for, and open() registers all of that
+//
 // A directory is asked for by site and path, by at least one worker. It is walked there as openat2 beneath the root
 // would, and every directory on the way gets an inotify watch with the names that matter in it:
 //   component  a name that is passed through (a directory or a link): its change moves everything behind it
@@ -16,7 +18,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -46,17 +47,30 @@ class Watch {
   static constexpr uint32_t default_limit = 8192;
   static constexpr uint32_t names_looked_at = 10'000;
 
-  /// At most `limit` watches; 0: default_limit, or half of what this user may have (max_user_watches).
+  /// Closed, and without trees. At most `limit` watches; 0: default_limit, or half of what this user may have
+  /// (max_user_watches).
   Watch(const Sites& sites, log::Logger& logger, uint32_t limit = 0);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  /// False: there is no inotify here (said in the log); nothing else may be called then.
+  /// Queues all that was asked for to be walked by work(). False: there is no inotify here (said in the log).
   [[nodiscard]] bool open();
+  /// Removes every watch. Nothing reads the descriptor any more.
+  void close();
+  [[nodiscard]] bool is_open() const { return inotify_.open(); }
+  /// Of an open one.
   [[nodiscard]] int descriptor() const { return inotify_.number(); }
+  /// As in the constructor; those that stand already stay.
+  void set_limit(uint32_t limit);
 
-  /// `worker` holds files of `directory` ("" or "/dir"). Once more is once.
+  /// The slot is a tree's from now on: its way to the root is watched, and what was asked for already.
+  void add_tree(uint32_t site);
+  /// It is no longer: forgets all that was asked for below it and gives back the watches that nobody else needs.
+  void remove_tree(uint32_t site);
+
+  /// `worker` holds files of `directory` ("" or "/dir"). Once more is once. Of a slot that is no tree's yet it waits
+  /// for add_tree(): a worker may have heard first. Who asks too late takes it back.
   void add(uint32_t site, std::string_view directory, uint32_t worker);
   void remove(uint32_t site, std::string_view directory, uint32_t worker);
 
@@ -113,6 +127,10 @@ class Watch {
     std::vector<uint32_t> workers;
     std::set<Claim> claims;
   };
+  struct Tree {
+    Held root_path;
+    bool said_remote = false;
+  };
   class Walker;
   enum class Trouble : uint8_t { none, watches, permission, no_proc, limit, names, other, count_ };
 
@@ -122,6 +140,8 @@ class Watch {
   int watch_directory(int directory, bool whole, const Held& held);
   void take(Held& held, Claim claim);
   void give_back(uint32_t site, const Claim& claim);
+  /// All that it has claimed, and its place in the queue.
+  void let_go(Held& held);
   [[nodiscard]] bool drop_idle_node();
   void on_self(const Node& node, uint32_t mask, WatchNews& news) const;
   void on_name(const Node& node, std::string_view name, uint32_t mask, WatchNews& news) const;
@@ -135,10 +155,9 @@ class Watch {
   std::map<uint64_t, int> idle_;  // nodes without interests, oldest first
   uint64_t idle_clock_ = 0;
   std::map<std::pair<uint32_t, std::string>, Held> held_;
-  std::vector<std::unique_ptr<Held>> root_paths_;  // one a site
+  std::map<uint32_t, Tree> trees_;  // by slot
   std::deque<Held*> queue_;
   std::array<bool, static_cast<size_t>(Trouble::count_)> said_{};
-  std::vector<bool> said_remote_;
 };
 
 }  // namespace uringd::disk

@@ -2,6 +2,7 @@
 // the connection's receive bytes, and `rebase` follows them when they move. RequestParser fills it; routing, evaluation
 // and logging read it. Only the fields that uringd acts upon or logs are recorded. Bound: one slice per known field;
 // when a field came in several lines the first one is recorded, `repeated` says so, and `next_line` walks the others.
+// What no slice is kept of is found by walking the head: `find`.
 #pragma once
 
 #include <array>
@@ -32,6 +33,7 @@ enum class Field : uint8_t {
   expect,
   x_forwarded_for,
   forwarded,
+  authorization,
   count_
 };
 
@@ -69,6 +71,12 @@ class Request {
   /// `next_line`); nullopt: that was the last one. Walks the head's bytes, so only for repeated fields: rare.
   std::optional<std::string_view> next_line(Field field, std::string_view previous) const;
 
+  /// The value in the first line of the field of any name, in any case, without surrounding white space; nullopt: no
+  /// such field. As sent: "Host" is the field even where the target is in absolute form. Walks the head's bytes.
+  std::optional<std::string_view> find(std::string_view name) const;
+  /// The same of the next line after the one that holds `previous`, an earlier answer.
+  std::optional<std::string_view> find_next(std::string_view name, std::string_view previous) const;
+
   /// The bytes of the request now lie at `base`.
   void rebase(const char* base) { base_ = base; }
 
@@ -79,6 +87,8 @@ class Request {
 
   static bool has(uint16_t set, Field field) { return (set >> static_cast<unsigned>(field) & 1u) != 0; }
   std::string_view view(Slice slice) const { return {base_ + slice.offset, slice.size}; }
+  template <typename IsName>
+  std::optional<std::string_view> line_after(size_t offset, IsName is_name) const;
 
   const char* base_ = nullptr;
   Slice method_name_, target_;

@@ -1,6 +1,7 @@
 // RequestParser: bytes of one connection, in any pieces, become a Request or a status. One per connection with a
-// request under way, on its worker; `reset` makes it ready for the next request. llhttp reads the head (strictly; only
-// the minor version is left to us) and lives behind this door; the framing rules that it leaves open (Host, one coding,
+// request under way, on its worker; `reset` makes it ready for the next request. A head that is whole and ordinary is
+// read in one go (src/http/simple_head.cpp); any other llhttp reads (strictly; only the minor version is left to us),
+// which lives behind this door; the framing rules that it leaves open (Host, one coding,
 // the version, one space) and chunked bodies are added here.
 //     head ──► head_complete ──► body ──► complete        any of them ──► rejected (status(); answer it and close)
 // Bounds: the head, leading empty lines included, within header_size; the decoded body within body_size; extensions and
@@ -90,6 +91,11 @@ class RequestParser {
     Step step = Step::size_start;
   };
 
+  /// False: nothing is known yet, and everything is as reset() left it but for what reset() clears.
+  bool read_simple_head(const char* base, uint32_t size);
+  const char* read_simple_fields(const char* at, const char* end);
+  void end_head();
+
   // Each answers 0 or the status of a rejection.
   int skip_empty_lines(const char* base, uint32_t size);
   int read_method(const char* base, uint32_t size);
@@ -100,6 +106,7 @@ class RequestParser {
   int feed(const char* base, uint32_t end);
   int execute_trimmed(const char* base, uint32_t size);
   int add_field(Slice name, Slice value);
+  int add_known(size_t known, std::string_view value);
   void add_connection(std::string_view value);
   int add_content_length(std::string_view value);
   int add_transfer_encoding(std::string_view value);
@@ -111,7 +118,7 @@ class RequestParser {
   bool lacks_version(uint32_t from, uint32_t to) const;
   BodyResult parse_chunked(const char* data, size_t size);
 
-  alignas(engine_align) unsigned char engine_[engine_size];  // an llhttp_t, made by reset()
+  alignas(engine_align) unsigned char engine_[engine_size];  // an llhttp_t, made when a request's first byte is for it
   Limits limits_;
   uint32_t parsed_ = 0;     // bytes of the head that were read, and
   uint32_t fed_ = 0;        // those of them that llhttp had

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -29,6 +30,11 @@ struct Target {
 /// two hex digits, '#', white space, control and non-ASCII bytes, an invalid authority. CONNECT's authority-form is 400
 /// here: look at the method first.
 std::expected<Target, int> parse_target(std::string_view raw, std::span<char> out);
+
+/// The path that a rule made out of decoded text: normalised as parse_target does it, but not decoded again. nullopt:
+/// it does not begin with '/' or has a NUL. `out` has at least decoded.size() + 2 bytes; query, authority and asterisk
+/// of the result are not set.
+std::optional<Target> normalise_path(std::string_view decoded, std::span<char> out);
 
 /// Percent-encodes a decoded path for Location or a link; returns its size, 0 if it does not fit or does not begin with
 /// '/'. The result has no control byte, space, quote, '?', '#' or backslash, and begins with exactly one slash:

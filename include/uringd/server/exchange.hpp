@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "uringd/http/content_coding.hpp"
+
 namespace uringd::server {
 
 /// expired: it was held, and is another now.
@@ -17,8 +19,10 @@ struct Exchange {
   uint64_t read_ns = 0;      // its (first) bytes were read
   uint64_t sent_ns = 0;      // the kernel took the last byte of the response
   uint64_t body_bytes = 0;   // that the response was to have
+  uint32_t before_body = 0;  // bytes of the output in front of it: its head, and answers before it
   uint16_t status = 0;
   CacheResult cache = CacheResult::none;
+  http::Coding coding = http::Coding::identity;
 };
 
 }  // namespace uringd::server

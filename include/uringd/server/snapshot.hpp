@@ -1,8 +1,10 @@
-// Snapshot: a configuration made ready to serve: roots opened, error pages read, routes, media types and field lines
-// built. Built once, off the workers, then immutable (but for Sites, which is made to change); every worker reads the
-// same one. It is the disk's Describer.
+// Snapshot: a configuration made ready to serve: roots opened, error pages and maps read, rules compiled, routes, media
+// types and field lines built. Built off the workers, at start and for each reload, then immutable (but for Maps, which
+// are made to change); every worker reads the same one, and has a Router of its own. Its trees have slots of the one
+// disk::Sites: a tree that is the same as in the configuration before keeps its slot, and so what is held of it.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,11 +14,14 @@
 #include "uringd/base/fd.hpp"
 #include "uringd/base/result.hpp"
 #include "uringd/config/config.hpp"
+#include "uringd/config/load.hpp"
 #include "uringd/disk/describe.hpp"
 #include "uringd/disk/sites.hpp"
 #include "uringd/http/content_coding.hpp"
 #include "uringd/http/media_type.hpp"
+#include "uringd/server/map_file.hpp"
 #include "uringd/site/header_rules.hpp"
+#include "uringd/site/maps.hpp"
 #include "uringd/site/router.hpp"
 
 namespace uringd::server {
@@ -33,31 +38,54 @@ struct SitePolicy {
   bool server_timing, cache_status;
 };
 
-class Snapshot final : public disk::Describer {
+/// What answers with a file of that site, or of its mount at `prefix` (empty: the site's own root), are to say.
+std::shared_ptr<const disk::Describer> describer_for(const config::Config& config, uint32_t site,
+                                                     std::string_view prefix);
+
+class Snapshot {
  public:
-  /// Opens and reads; may block: for the main thread. `warnings` gets a line for each error page that cannot be read
-  /// (the built-in page serves instead). The error: a root that cannot be opened.
-  static Result<std::shared_ptr<const Snapshot>> build(std::shared_ptr<const config::Config> config,
-                                                       std::vector<std::string>& warnings);
-  /// For the simulator: no file is opened.
-  Snapshot(std::shared_ptr<const config::Config> config, std::vector<disk::Sites::Site> sites);
+  /// Opens and reads; may block: not for a worker. Everything that is wrong at once: patterns, maps, roots that cannot
+  /// be opened. `warnings`: error pages that cannot be read (the built-in page serves instead), what is odd in rules
+  /// and maps. `before`: the configuration that this one follows, whose unchanged trees it takes over.
+  static std::expected<std::shared_ptr<const Snapshot>, std::vector<config::Problem>> build(
+      std::shared_ptr<const config::Config> config, uint32_t workers, std::vector<config::Problem>& warnings,
+      std::shared_ptr<disk::Sites> sites = std::make_shared<disk::Sites>(), const Snapshot* before = nullptr);
+  /// For the simulator: no file is opened, and `sites` has its trees in those slots already, which stay its own.
+  Snapshot(std::shared_ptr<const config::Config> config, uint32_t workers, std::shared_ptr<disk::Sites> sites,
+           std::vector<uint32_t> slots);
 
   [[nodiscard]] const config::Config& config() const { return *config_; }
-  [[nodiscard]] const site::Router& router() const { return router_; }
-  [[nodiscard]] const SitePolicy& policy(uint32_t site) const { return policies_[site]; }
-  /// The one part that changes: where the sites' roots are now, and their error pages. Written by the helper thread
-  /// alone.
+  /// That worker's own.
+  [[nodiscard]] site::Router& router(uint32_t worker) const { return *routers_[worker]; }
+  /// Written by the helper thread alone.
+  [[nodiscard]] site::Maps& maps() const { return *maps_; }
+  [[nodiscard]] const SitePolicy& policy(uint32_t site) const { return *policies_[site]; }
+  /// What the maps were made of, in their order.
+  [[nodiscard]] const std::vector<MapFile>& map_files() const { return map_files_; }
+  /// What else changes: where the trees' roots are now, and their error pages. Written by the helper thread alone.
   [[nodiscard]] disk::Sites& sites() const { return *sites_; }
-
-  [[nodiscard]] disk::Description describe(uint32_t site, std::string_view name,
-                                           std::span<char, most_lines_bytes> lines) const override;
+  /// The slot of a tree, as site::Place counts them: the sites in their order, then their mounts.
+  [[nodiscard]] uint32_t slot_of(uint32_t tree) const { return slots_[tree]; }
+  [[nodiscard]] const std::vector<uint32_t>& slots() const { return slots_; }
 
  private:
+  struct Tree;
+  class Takeover;
+  Snapshot(std::shared_ptr<const config::Config> config, std::shared_ptr<disk::Sites> sites);
+  void add_router(std::shared_ptr<const site::RouterPlan> plan, uint64_t seed);
+  void read_maps(std::vector<config::Problem>& problems, std::vector<config::Problem>& warnings);
+  void open_trees(const Snapshot* before, std::vector<config::Problem>& problems,
+                  std::vector<config::Problem>& warnings);
+  [[nodiscard]] std::vector<std::pair<uint32_t, std::string_view>> tree_names() const;
+
   std::shared_ptr<const config::Config> config_;
-  site::Router router_;
-  http::MediaTypes types_;
-  std::vector<SitePolicy> policies_;
-  std::unique_ptr<disk::Sites> sites_;
+  std::shared_ptr<disk::Sites> sites_;
+  std::unique_ptr<site::Maps> maps_;
+  std::vector<MapFile> map_files_;
+  std::vector<std::unique_ptr<site::Router>> routers_;
+  std::vector<std::shared_ptr<const SitePolicy>> policies_;
+  std::vector<uint32_t> slots_;
+  std::vector<std::shared_ptr<const Tree>> trees_;  // their slots, for as long as any configuration has them
 };
 
 }  // namespace uringd::server

@@ -3,7 +3,7 @@
 // per answer. It writes whole field lines, each ended by CRLF: names and values were checked by config/ (tokens; one
 // line, no control character), so no file name and no request can split a head.
 // Every name that the configuration can set has a number: of each name one line at most stands, so an answer costs one
-// look at each rule's glob and one store for each field of the rules that match, however they replace each other.
+// look at each rule's globs and one store for each field of the rules that match, however they replace each other.
 #pragma once
 
 #include <cstddef>
@@ -58,10 +58,16 @@ class HeaderRules {
     uint16_t name;     // index into caching_
     std::string text;  // "Name: value\r\n"
   };
+  /// A glob without braces.
+  struct Pattern {
+    explicit Pattern(std::string text);
+    std::string text;
+    size_t literal_start;  // bytes of it that a path begins with wherever it matches, and
+    size_t literal_end;    // ends with: most paths are told apart by them, without the glob
+    [[nodiscard]] bool matches(std::string_view path) const;
+  };
   struct Rule {
-    std::string match;
-    size_t literal_start = 0;      // bytes of match that a path begins with wherever it matches, and
-    size_t literal_end = 0;        // ends with: most paths are told apart by them, without the glob
+    std::vector<Pattern> match;    // any of them
     std::vector<uint16_t> remove;  // only names that are set somewhere
     std::vector<Line> set;
     uint8_t omitted = 0;

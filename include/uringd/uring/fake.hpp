@@ -71,6 +71,8 @@ struct Mischief {
   uint64_t slowest_ns = 0;
   uint32_t late = 0;  // an open, read or look takes place, and its completion comes up to latest_ns later
   uint64_t latest_ns = 0;
+  uint32_t short_append = 0;  // an append takes fewer bytes than it was given; of a pipe, only beyond PIPE_BUF
+  uint32_t append_error = 0;  // -ENOSPC, -EIO, -EINTR, -EAGAIN
 
   static Mischief none() { return {}; }
   /// Every kind, often enough to meet several in one run.
@@ -147,7 +149,7 @@ struct World {
   /// May be changed at any time: a run that must end clean sets Mischief::none() first.
   Mischief& mischief();
 
-  // --- files: paths are relative to the tree's top, parents are made ---
+  // --- files: paths are relative to the tree's top, parents are made; open_file() walks from there too ---
   /// A file with this content. One that exists is rewritten in place: same inode, new times.
   void put_file(const std::string& path, std::string content);
   /// The same by rename: a new inode; descriptors that are open keep the old one.
@@ -159,7 +161,7 @@ struct World {
   void resize(const std::string& path, uint64_t size_bytes);
   void put_directory(const std::string& path);
   void put_symlink(const std::string& path, std::string target);
-  /// A FIFO, socket or device: it opens, and must never be read.
+  /// A FIFO, socket or device: it opens, may be appended to, and must never be read.
   void put_other(const std::string& path);
   void remove(const std::string& path);
   /// Nobody can change it until this is taken back; a test that tries is stopped.
@@ -167,6 +169,11 @@ struct World {
   /// What opening (reading) answers from now on; 0 for the usual. Positive errno.
   void fail_open(const std::string& path, int error_number);
   void fail_read(const std::string& path, int error_number);
+  void fail_append(const std::string& path, int error_number);
+  /// As a pipe that nobody reads: appends wait until this is taken back, or they are cancelled.
+  void set_stuck(const std::string& path, bool on);
+  /// All bytes of a file, or those that were appended to a pipe.
+  [[nodiscard]] std::string content(const std::string& path) const;
   /// Changes of a file within this time share one timestamp, as on kernels before 6.13. 1: every change is visible.
   void set_timestamp_granularity(uint64_t ns);
   /// A descriptor of the directory `path` for open_beneath(); it is the test's, and not counted in open_files().

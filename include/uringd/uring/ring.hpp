@@ -38,9 +38,10 @@ struct PeerAddress {
 
 struct Completion {
   Tag tag;
-  int32_t result = 0;       // bytes, a descriptor, a direct slot, or a negative errno
-  bool more = false;        // a multishot goes on (IORING_CQE_F_MORE)
-  bool has_buffer = false;  // `buffer` names a buffer of the buffer ring, which the caller must give_back()
+  int32_t result = 0;            // bytes, a descriptor, a direct slot, or a negative errno
+  bool more = false;             // a multishot goes on (IORING_CQE_F_MORE)
+  bool has_buffer = false;       // `buffer` names a buffer of the buffer ring, which the caller must give_back()
+  bool socket_nonempty = false;  // of a receive: the socket held more (IORING_CQE_F_SOCK_NONEMPTY)
   uint16_t buffer = 0;
 };
 
@@ -64,6 +65,7 @@ struct RingOptions {
   uint32_t unbounded_workers = 16;    // io-wq threads for opens and what may wait for ever
   std::span<char> registered_memory;  // one area for read pieces; registered where the memory-lock limit allows it
   bool without_peer_name = false;     // as on kernels before 6.7
+  bool restricted = false;            // only the operations below, for whoever comes to submit (server.sandbox)
   World* world = nullptr;
 };
 
@@ -74,6 +76,8 @@ struct RingSetup {
   bool peer_name = false;          // socket commands through the ring (6.7); else accept() brings the address, and
                                    // unacknowledged() is not to be called
   bool install = false;            // install() can be used
+  bool restricted = false;         // the kernel refuses any operation that is not below, with -EACCES
+  int restriction_errno = 0;       // why not, where it was asked for
 };
 
 struct RingCounters {
@@ -97,6 +101,8 @@ class Ring {
   /// (none, when a signal ended the wait). The span is valid until the next call. A lost completion (-EBADR) is a
   /// CHECK: nothing can be trusted after it.
   std::span<const Completion> turn(bool wait);
+  /// Other bounds on the kernel's threads (io-wq) from now on; threads beyond a lower one end as they fall idle.
+  void set_workers(uint32_t bounded, uint32_t unbounded);
   /// CLOCK_MONOTONIC and CLOCK_REALTIME; one vDSO call each.
   [[nodiscard]] uint64_t monotonic_ns() const;
   [[nodiscard]] int64_t wall_ns() const;
@@ -106,6 +112,8 @@ class Ring {
   void accept_multishot(int listener, Tag tag);
   /// One connection, its peer's address written to `peer`. Result as above.
   void accept(int listener, PeerAddress& peer, Tag tag);
+  /// A connection is in the listener's backlog (a plain system call that never waits).
+  [[nodiscard]] bool connection_waits(int listener) const;
   /// SO_PEERNAME of a direct socket (needs setup().peer_name). `peer.size` says what is asked for: the size of the
   /// listener's own address (getsockname; 2 for unix sockets), because the kernel refuses more with -EINVAL. Result:
   /// that size.
@@ -113,10 +121,21 @@ class Ring {
   /// Bytes arrive in buffers of the buffer ring; result 0 is the end of the stream; -ENOBUFS ends the multishot and is
   /// no error of the connection.
   void receive_multishot(Direct socket, Tag tag);
+  /// The same for one piece: half a request, or all of one, is what a new client sends.
+  void receive_once(Direct socket, Tag tag);
+  /// Result > 0 when there is something to receive, an end or an error too: what a quiet connection waits with, since
+  /// it holds a quarter of the kernel's memory that a receive holds.
+  void poll_readable(Direct socket, Tag tag);
   /// Result: bytes taken, perhaps fewer than asked.
   void send(Direct socket, std::span<const char> bytes, Tag tag);
   /// The same for several spans; `message` and all that it points to are lent.
   void send_message(Direct socket, const msghdr& message, Tag tag);
+  /// A chain for the last bytes of a connection, at most most_last_bytes: sends them, and when all are taken closes the
+  /// socket. Two completions, the send's first; where not all were taken the close's is -ECANCELED, and the socket is
+  /// still open. For sockets with nothing unread: else the close is a reset.
+  void send_and_close(Direct socket, std::span<const char> bytes, Tag send_tag, Tag close_tag);
+  void send_message_and_close(Direct socket, const msghdr& message, Tag send_tag, Tag close_tag);
+  static constexpr size_t most_last_bytes = size_t{16} * 1024;
   /// Result >= 0 when the socket can take bytes again (or is broken).
   void poll_writable(Direct socket, Tag tag);
   /// Result: bytes that the peer has not acknowledged (SIOCOUTQ; needs setup().peer_name), or a negative errno: unix
@@ -146,6 +165,10 @@ class Ring {
   /// open of a directory by its own name, links followed, nothing confined, by a kernel thread: for roots. Result: a
   /// descriptor.
   void open_directory(const char* path, Tag tag);
+  /// open of a file by its own name, for reading (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), links followed,
+  /// nothing confined, by a kernel thread: for files that the configuration names. A FIFO opens at once, a directory
+  /// too: what it is, the descriptor tells. Result: a descriptor.
+  void open_file(const char* path, Tag tag);
   /// Read of something that is no file (an eventfd, inotify): completes when there is something to read.
   void read(int descriptor, std::span<char> into, uint64_t offset, Tag tag);
   /// Whether reading these bytes would ask no disk (a plain system call that never waits). `bytes` > 0.
@@ -156,6 +179,19 @@ class Ring {
   /// read-ahead inside turn(), and where the device's queue is full (128 requests of a loop device, fewer of a SATA
   /// disk) that waits for a tag: the whole worker stood still for 1.2 s at 256 cold reads (measured).
   void read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag);
+  /// Read of what is in_page_cache(), a plain system call (preadv2(2) with RWF_NOWAIT): bytes read, perhaps fewer than
+  /// there is room for; 0 at the file's end; -EAGAIN or -EOPNOTSUPP where it is not there after all, and then its
+  /// read-ahead was begun by this thread, as above.
+  [[nodiscard]] int read_cached(int file, std::span<char> into, uint64_t offset) const;
+  /// Writes at the file's end (O_APPEND), or wherever a pipe, a terminal or a socket takes bytes, by a kernel thread.
+  /// Result: bytes taken, perhaps fewer. A pipe, socket or terminal that takes nothing is waited for by polling,
+  /// and holds no kernel thread; cancel() ends that wait at once. Its descriptor may have O_NONBLOCK or not: where it
+  /// has, -EAGAIN may come in place of the wait. Why not inside turn(): a terminal with room for a part of the bytes
+  /// held it until somebody read (1.5 s, until the test did). By a kernel thread, the submission takes 1 us while that
+  /// thread is busy and 7 to 15 us to wake it, whatever the file is (ext4, a full ext4, tmpfs, pipe, FIFO, pty,
+  /// /dev/null, /dev/full; measured on 6.18); buffered writes of regular files, ext4 hands to one anyway. A file on a
+  /// hung disk holds one, and no cancel() ends it.
+  void append(int file, std::span<const char> bytes, Tag tag);
   /// Closes through the ring; nobody waits for it and no completion comes.
   void close_file(int file);
   /// The same by a kernel thread, with a completion: closing a file of a FUSE file system asks its server, and the last

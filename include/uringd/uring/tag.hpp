@@ -8,7 +8,7 @@
 namespace uringd::uring {
 
 // `closing`: a file whose close may take long. `overflow`: a socket that is closed as soon as it is accepted, because
-// too many are waiting already. `watch`, `root`: the helper thread's own ring.
+// too many are waiting already. `watch`, `root`, `map`: the helper thread's own ring. `log`: the access log's file.
 enum class Kind : uint8_t {
   nobody,
   acceptor,
@@ -20,7 +20,9 @@ enum class Kind : uint8_t {
   overflow,
   watch,
   root,
-  closing
+  closing,
+  map,
+  log
 };
 
 struct Tag {

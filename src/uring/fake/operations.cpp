@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <initializer_list>
 #include <type_traits>
@@ -18,6 +19,10 @@ namespace {
 
 bool is_send(const Operation& operation) {
   return operation.action == Action::send || operation.action == Action::send_message;
+}
+
+bool hears(const Operation& operation) {
+  return operation.action == Action::receive || operation.action == Action::poll_readable;
 }
 
 size_t bytes_to_send(const Operation& operation) {
@@ -68,6 +73,7 @@ void WorldState::begin(Operation& operation) {
     case Action::open:
     case Action::read:
     case Action::look:
+    case Action::append:
     case Action::close_file: return begin_file(operation);
     case Action::accept_multishot:
     case Action::accept:
@@ -92,16 +98,18 @@ void WorldState::begin_socket(Operation& operation) {
   if (operation.peer != nullptr) garble(bytes_of_address(*operation.peer).first(operation.peer_size));
   for (const auto& other : flight) {
     if (other.get() == &operation || other->done || other->client != operation.client) continue;
-    CHECK(other->action != Action::close);                                           // used after its close
-    CHECK(!is_send(operation) || !is_send(*other));                                  // two sends on one socket
-    CHECK(operation.action != Action::receive || other->action != Action::receive);  // two receives on one socket
-    CHECK(operation.action != Action::close || other->tag == operation.target);      // closed with a loan open
+    CHECK(other->action != Action::close || other->decided);  // used after its close; a chain that broke has none
+    CHECK(!is_send(operation) || !is_send(*other));           // two sends on one socket
+    CHECK(!hears(operation) || !hears(*other));               // two receives on one socket
+    CHECK(!other->close_behind || operation.action == Action::cancel);           // its close may come any moment
+    CHECK(!operation.close_behind);                                              // closed with a loan open
+    CHECK(operation.action != Action::close || other->tag == operation.target);  // closed with a loan open
   }
 }
 
 void WorldState::begin_file(Operation& operation) {
   if (operation.action == Action::open) {
-    CHECK(roots.contains(operation.number));
+    CHECK(operation.number == top || roots.contains(operation.number));
     if (operation.walk == Walk::cached) {
       operation.due_ns = now;
     } else if (random.chance(mischief.slow)) {
@@ -129,15 +137,16 @@ void WorldState::begin_file(Operation& operation) {
   if (operation.action == Action::read) {
     CHECK(files[operation.number]->type != NodeType::other);  // reading a FIFO or device can wait for ever
     garble(operation.into);
-  } else {
+  } else if (operation.action == Action::look) {
     garble(bytes_of_status(*operation.status));
   }
 }
 
 void WorldState::close_file(int number) {
   for (const auto& other : flight) {
-    const bool uses_it = other->action == Action::read || other->action == Action::look;
-    CHECK(other->done || !uses_it || other->number != number);  // closed while being read or looked at
+    const bool uses_it =
+        other->action == Action::read || other->action == Action::look || other->action == Action::append;
+    CHECK(other->done || !uses_it || other->number != number);  // closed while being read, looked at or written
   }
   if (const auto socket = installed.extract(number)) return let_go(*socket.mapped());
   CHECK(files.erase(number) == 1);  // closed before, or never open
@@ -146,12 +155,14 @@ void WorldState::close_file(int number) {
 bool WorldState::ready(const Operation& operation) const {
   switch (operation.action) {
     case Action::read: return operation.tag.kind != Kind::mailbox;
+    case Action::append: return !files.at(operation.number)->stuck;
     case Action::accept_multishot:
     case Action::accept: {
       const Listener& listener = listeners.at(operation.number);
       return !listener.open || !listener.waiting.empty();
     }
-    case Action::receive: {
+    case Action::receive:
+    case Action::poll_readable: {
       const Client& client = *operation.client;
       return client.reset_ || client.inbound_end_ || !client.all_taken();
     }
@@ -171,6 +182,7 @@ void WorldState::carry_out(Operation& operation) {
     case Action::accept: return accept(operation);
     case Action::peer_name: return peer_name(operation);
     case Action::receive: return receive(operation);
+    case Action::poll_readable: return post(operation, POLLIN);
     case Action::send:
     case Action::send_message: return post(operation, transfer(operation));
     case Action::poll: return post(operation, operation.client->reset_ ? POLLERR | POLLHUP | POLLOUT : POLLOUT);
@@ -185,6 +197,7 @@ void WorldState::carry_out(Operation& operation) {
     case Action::open: return open(operation);
     case Action::read: return read(operation);
     case Action::look: return look(operation);
+    case Action::append: return append(operation);
     case Action::install: return install(operation);
     case Action::timeout: return post(operation, -ETIME);
     case Action::cancel:
@@ -210,6 +223,12 @@ void WorldState::cancel(Operation& operation) {
         return;
       }
       break;
+    case Action::append:
+      if (loses && ready(target)) {  // it is being written
+        operation.outcome = -EALREADY;
+        return;
+      }
+      break;
     case Action::timeout:
       if (now >= target.offset) return;
       break;
@@ -231,7 +250,8 @@ void WorldState::cancel(Operation& operation) {
         return;
       }
       break;
-    case Action::poll: break;
+    case Action::poll:
+    case Action::poll_readable: break;
     default: return;  // runs to its end at once
   }
   target.decided = true;
@@ -287,12 +307,14 @@ void WorldState::receive(Operation& operation) {
   take_buffer(buffer);
   std::memcpy(memory_of(buffer), client.inbound_.data() + client.inbound_taken_, count);
   client.inbound_taken_ += count;
-  if (client.all_taken()) {
+  const bool nonempty = !client.all_taken();
+  if (!nonempty) {
     client.inbound_.clear();
     client.inbound_taken_ = 0;
   }
-  post(operation, static_cast<int>(count), !operation.ending && !random.chance(mischief.lost_more));
+  post(operation, static_cast<int>(count), !operation.once && !operation.ending && !random.chance(mischief.lost_more));
   completions.back().has_buffer = true;
+  completions.back().socket_nonempty = nonempty;
   completions.back().buffer = buffer;
 }
 
@@ -327,7 +349,8 @@ void WorldState::finish(Operation& operation, int result) {
 void WorldState::open(Operation& operation) {
   if (operation.walk == Walk::cached && random.chance(mischief.uncached)) return finish(operation, -EAGAIN);
   if (random.chance(mischief.open_error)) return finish(operation, one_of(random, {EMFILE, ENFILE, EAGAIN, ENOMEM}));
-  const Tree::Opened opened = Tree::open_beneath(roots.at(operation.number), operation.path, operation.resolve);
+  const std::shared_ptr<Node> from = operation.number == top ? tree.at(".") : roots.at(operation.number);
+  const Tree::Opened opened = Tree::open_beneath(from, operation.path, operation.resolve);
   if (opened.error != 0) return finish(operation, opened.error);
   opened.node->seen = opened.node->attributes();
   files[next_number] = opened.node;
@@ -370,6 +393,20 @@ void WorldState::look(Operation& operation) {
   finish(operation, 0);
 }
 
+void WorldState::append(Operation& operation) {
+  Node& node = *files.at(operation.number);
+  CHECK(node.type == NodeType::regular || node.type == NodeType::other);
+  CHECK(!node.generated);
+  if (node.append_error != 0) return finish(operation, -node.append_error);
+  if (random.chance(mischief.append_error)) return finish(operation, one_of(random, {ENOSPC, EIO, EINTR, EAGAIN}));
+  size_t count = operation.from.size();
+  const bool whole = node.type == NodeType::other && count <= PIPE_BUF;  // pipe(7)
+  if (!whole && count > 1 && random.chance(mischief.short_append)) count = 1 + random.below(count - 1);
+  node.content.append(operation.from.data(), count);
+  changed(node);
+  finish(operation, static_cast<int>(count));
+}
+
 void WorldState::install(Operation& operation) {
   if (random.chance(mischief.open_error)) return post(operation, one_of(random, {EMFILE, ENFILE, ENOMEM}));
   installed[next_number] = operation.client;
@@ -387,6 +424,20 @@ void WorldState::close_socket(Operation& operation) {
   slots[operation.socket.slot] = nullptr;
   let_go(*operation.client);
   post(operation, 0);
+}
+
+void WorldState::close_behind(const Operation& send, int result) {
+  auto close = std::make_unique<Operation>(
+      Operation{.action = Action::close, .tag = send.close_tag, .socket = send.socket, .target = send.tag});
+  Operation& begun = *close;
+  flight.push_back(std::move(close));
+  begin(begun);
+  if (result >= 0 && static_cast<size_t>(result) == bytes_to_send(send)) {
+    if (random.below(2) == 0) close_socket(begun);  // else in a later turn
+    return;
+  }
+  begun.decided = true;
+  begun.outcome = -ECANCELED;
 }
 
 void WorldState::let_go(Client& client) {

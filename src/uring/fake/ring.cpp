@@ -86,6 +86,7 @@ void WorldState::post(Operation& operation, int result, bool more) {
   completions.push_back({.tag = operation.tag, .result = result, .more = more});
   ++counters.completions;
   operation.done = !more;
+  if (operation.done && operation.close_behind) close_behind(operation, result);
 }
 
 uint64_t WorldState::next_time() const {
@@ -189,6 +190,10 @@ int64_t Ring::wall_ns() const {
 void Ring::accept_multishot(int listener, Tag tag) {
   implementation_->state.queue({.action = Action::accept_multishot, .tag = tag, .number = listener});
 }
+bool Ring::connection_waits(int listener) const {
+  const auto& found = implementation_->state.listeners.at(listener);
+  return found.open && !found.waiting.empty();
+}
 void Ring::accept(int listener, PeerAddress& peer, Tag tag) {
   implementation_->state.queue({.action = Action::accept, .tag = tag, .number = listener, .peer = &peer});
 }
@@ -206,11 +211,34 @@ void Ring::unacknowledged(Direct socket, Tag tag) {
 void Ring::receive_multishot(Direct socket, Tag tag) {
   implementation_->state.queue({.action = Action::receive, .tag = tag, .socket = socket});
 }
+void Ring::receive_once(Direct socket, Tag tag) {
+  implementation_->state.queue({.action = Action::receive, .tag = tag, .socket = socket, .once = true});
+}
+void Ring::poll_readable(Direct socket, Tag tag) {
+  implementation_->state.queue({.action = Action::poll_readable, .tag = tag, .socket = socket});
+}
 void Ring::send(Direct socket, std::span<const char> bytes, Tag tag) {
   implementation_->state.queue({.action = Action::send, .tag = tag, .socket = socket, .from = bytes});
 }
 void Ring::send_message(Direct socket, const msghdr& message, Tag tag) {
   implementation_->state.queue({.action = Action::send_message, .tag = tag, .socket = socket, .message = &message});
+}
+void Ring::send_and_close(Direct socket, std::span<const char> bytes, Tag send_tag, Tag close_tag) {
+  CHECK(bytes.size() <= most_last_bytes);
+  implementation_->state.queue({.action = Action::send,
+                                .tag = send_tag,
+                                .socket = socket,
+                                .from = bytes,
+                                .close_behind = true,
+                                .close_tag = close_tag});
+}
+void Ring::send_message_and_close(Direct socket, const msghdr& message, Tag send_tag, Tag close_tag) {
+  implementation_->state.queue({.action = Action::send_message,
+                                .tag = send_tag,
+                                .socket = socket,
+                                .message = &message,
+                                .close_behind = true,
+                                .close_tag = close_tag});
 }
 void Ring::poll_writable(Direct socket, Tag tag) {
   implementation_->state.queue({.action = Action::poll, .tag = tag, .socket = socket});
@@ -241,11 +269,30 @@ void Ring::open_beneath(int root, const char* path, Resolve resolve, Walk walk, 
       {.action = Action::open, .tag = tag, .number = root, .path = path, .resolve = resolve, .walk = walk});
 }
 void Ring::open_directory(const char*, Tag) { CHECK(!"only the helper thread does this, and it is not simulated"); }
+void Ring::open_file(const char* path, Tag tag) {
+  while (*path == '/') ++path;  // the tree's top is this world's
+  implementation_->state.queue({.action = Action::open, .tag = tag, .number = WorldState::top, .path = path});
+}
 Cached Ring::in_page_cache(int, uint64_t, size_t) const {
   WorldState& world = implementation_->state;
   if (world.random.chance(world.mischief.no_cachestat)) return Cached::unknown;
   const bool cold = world.random.chance(world.mischief.uncached) || world.random.chance(world.mischief.slow);
   return cold ? Cached::no : Cached::yes;
+}
+int Ring::read_cached(int file, std::span<char> into, uint64_t offset) const {
+  WorldState& world = implementation_->state;
+  const auto found = world.files.find(file);
+  CHECK(found != world.files.end());  // closed before, or never open
+  const Node& node = *found->second;
+  if (world.random.chance(world.mischief.uncached) || world.random.chance(world.mischief.slow)) {
+    return world.random.chance(500) ? -EAGAIN : -EOPNOTSUPP;
+  }
+  if (node.read_error != 0) return -node.read_error;
+  if (world.random.chance(world.mischief.read_error)) return -EIO;
+  size_t count = node.read(into, offset);
+  if (count > 1 && world.random.chance(world.mischief.short_read)) count = 1 + world.random.below(count - 1);
+  world.garble(into.subspan(count));
+  return static_cast<int>(count);
 }
 void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) {
   read(descriptor, into, offset, Walk::in_thread, tag);
@@ -253,6 +300,10 @@ void Ring::read(int descriptor, std::span<char> into, uint64_t offset, Tag tag) 
 void Ring::read(int file, std::span<char> into, uint64_t offset, Walk walk, Tag tag) {
   implementation_->state.queue(
       {.action = Action::read, .tag = tag, .number = file, .into = into, .walk = walk, .offset = offset});
+}
+void Ring::append(int file, std::span<const char> bytes, Tag tag) {
+  CHECK(!bytes.empty());
+  implementation_->state.queue({.action = Action::append, .tag = tag, .number = file, .from = bytes});
 }
 void Ring::close_file(int file, Tag tag) {
   implementation_->state.queue({.action = Action::close_file, .tag = tag, .number = file});
@@ -277,6 +328,7 @@ Attributes Ring::attributes_from(const StatusBuffer& status) {
 void Ring::timeout_at(uint64_t monotonic_ns, Tag tag) {
   implementation_->state.queue({.action = Action::timeout, .tag = tag, .offset = monotonic_ns});
 }
+void Ring::set_workers(uint32_t, uint32_t) {}
 void Ring::close_listener(int listener) { implementation_->state.close_listener(listener); }
 
 std::span<const char> Ring::bytes_of(const Completion& completion) const {

@@ -22,6 +22,7 @@ enum class Action : uint8_t {
   accept,
   peer_name,
   receive,
+  poll_readable,
   send,
   send_message,
   poll,
@@ -33,6 +34,7 @@ enum class Action : uint8_t {
   open,
   read,
   look,
+  append,
   close_file,
   timeout
 };
@@ -57,6 +59,9 @@ struct Operation {
   Tag target;  // of a cancel
   bool decided = false;
   int outcome = 0;
+  bool once = false;          // a receive that ends with its first bytes
+  bool close_behind = false;  // a send in a chain with its socket's close, tagged
+  Tag close_tag;
   bool ending = false;  // cancelled, but it lost: its next completion is its last
   bool torn = false;
   size_t half = 0;  // bytes of `first_half` that a torn read took at an earlier time
@@ -78,6 +83,8 @@ struct Listener {
 enum class BufferOwner : uint8_t { kernel, caller };
 
 struct WorldState {
+  static constexpr int top = -1;  // in place of a root: the tree's top, from which open_file() walks
+
   WorldState(World& world, uint64_t seed, Mischief chances) : owner(world), random(seed), mischief(chances) {}
 
   // --- ring.cpp: the loop -------------------------------------------------------------------------------------------
@@ -101,11 +108,14 @@ struct WorldState {
   void begin_file(Operation& operation);
   void cancel(Operation& operation);
   void close_socket(Operation& operation);
+  /// The second part of a chain: begins when the first was whole, else ends with -ECANCELED.
+  void close_behind(const Operation& send, int result);
   void accept(Operation& operation);
   void receive(Operation& operation);
   void read(Operation& operation);
   void open(Operation& operation);
   void look(Operation& operation);
+  void append(Operation& operation);
   void install(Operation& operation);
   void close_file(int number);
   void peer_name(Operation& operation);

@@ -32,6 +32,8 @@ struct Node {
   Attributes seen;  // what the last open or look told of it
   int open_error = 0;
   int read_error = 0;
+  int append_error = 0;
+  bool stuck = false;  // takes no bytes, and says nothing
   std::map<std::string, std::shared_ptr<Node>, std::less<>> children;
 
   [[nodiscard]] uint64_t size() const { return generated ? generated_size : content.size(); }

@@ -35,7 +35,9 @@ Mischief Mischief::wild() {
           .held_back = 200,
           .longest_delay_ns = 2'000'000,
           .late = 100,
-          .latest_ns = 1'000'000};
+          .latest_ns = 1'000'000,
+          .short_append = 300,
+          .append_error = 100};
 }
 
 // --- Client ---
@@ -132,9 +134,9 @@ void WorldState::check() const {
   for (auto operation = flight.begin(); operation != flight.end(); ++operation) {
     const Operation& one = **operation;
     if (one.done) continue;
-    const bool of_a_file = one.action == Action::read || one.action == Action::look;
+    const bool of_a_file = one.action == Action::read || one.action == Action::look || one.action == Action::append;
     if (of_a_file && one.tag.kind != Kind::mailbox) CHECK(files.contains(one.number));
-    if (one.action == Action::open) CHECK(roots.contains(one.number));
+    if (one.action == Action::open && one.number != WorldState::top) CHECK(roots.contains(one.number));
     if (one.client != nullptr && !one.decided && !one.ending) CHECK(slots[one.socket.slot] == one.client);
     for (auto other = std::next(operation); other != flight.end(); ++other) {
       if (one.action == Action::cancel && (*other)->action == Action::cancel) continue;
@@ -211,6 +213,11 @@ void World::remove(const std::string& path) {
 void World::set_immutable(const std::string& path, bool on) { state_->tree.at(path)->immutable = on; }
 void World::fail_open(const std::string& path, int error_number) { state_->tree.at(path)->open_error = error_number; }
 void World::fail_read(const std::string& path, int error_number) { state_->tree.at(path)->read_error = error_number; }
+void World::fail_append(const std::string& path, int error_number) {
+  state_->tree.at(path)->append_error = error_number;
+}
+void World::set_stuck(const std::string& path, bool on) { state_->tree.at(path)->stuck = on; }
+std::string World::content(const std::string& path) const { return state_->tree.at(path)->content; }
 void World::set_timestamp_granularity(uint64_t ns) { state_->granularity = std::max<uint64_t>(ns, 1); }
 
 int World::root(const std::string& path) {

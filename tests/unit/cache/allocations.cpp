@@ -42,5 +42,6 @@ void* operator new(size_t size) {
   if (void* memory = __wrap_malloc(size)) return memory;
   throw std::bad_alloc();
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return __wrap_malloc(size); }
 void operator delete(void* memory) noexcept { __wrap_free(memory); }
 void operator delete(void* memory, size_t) noexcept { __wrap_free(memory); }

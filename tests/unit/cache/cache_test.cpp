@@ -291,8 +291,8 @@ TEST_CASE("sweeps of some buckets each go round the whole table") {
 namespace {
 struct Diary final : CacheObserver {
   std::string text;
-  void on_linked(const Entry& entry) override { text += "+" + std::string(entry.key().path); }
-  void on_unlinked(const Entry& entry) override { text += "-" + std::string(entry.key().path); }
+  void on_linked(Entry& entry) override { text += "+" + std::string(entry.key().path); }
+  void on_unlinked(Entry& entry) override { text += "-" + std::string(entry.key().path); }
 };
 }  // namespace
 

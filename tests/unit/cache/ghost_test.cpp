@@ -34,6 +34,18 @@ TEST_CASE("a set of four forgets its oldest, and one that is added again is the 
   for (uint64_t number : {1, 3, 4, 5}) CHECK(ghosts.take(hash_of(number)));
 }
 
+TEST_CASE("another window is for what is remembered already; room for more forgets it") {
+  Ghosts ghosts(1024, 16 * 4096);
+  for (uint64_t number = 0; number < 10; ++number) ghosts.add(hash_of(number), 4096);
+  ghosts.resize(16, 4 * 4096);
+  CHECK(ghosts.take(hash_of(8)));
+  CHECK_FALSE(ghosts.take(hash_of(3)));
+  ghosts.resize(4096, 16 * 4096);
+  CHECK_FALSE(ghosts.take(hash_of(9)));
+  ghosts.add(hash_of(9), 4096);
+  CHECK(ghosts.take(hash_of(9)));
+}
+
 TEST_CASE("taking one of a set leaves the others") {
   Ghosts ghosts(4, 1 << 20);
   for (uint64_t number : {1, 2, 3}) ghosts.add(hash_of(number), 256);

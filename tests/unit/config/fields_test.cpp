@@ -135,6 +135,23 @@ TEST_CASE("a rule that changes nothing, and headers that are no array of tables,
         "config.toml:5:1: site.headers: \"frobnicate\": unknown key; expected match, remove or set");
 }
 
+TEST_CASE("braces in a pattern come in pairs, and few enough to write the patterns out") {
+  const auto problem = [](const std::string& match) {
+    return problems_of("[[site.headers]]\nmatch = '" + match + "'\nremove = \"A\"\n");
+  };
+  for (const char* match : {"/**/*.{css,js}", "/{a,b{c,d}}", "/{}", "/a\\{b", "/[{]", "/[!}]/x", "/[]{]", "/a\\}"}) {
+    CAPTURE(match);
+    CHECK(problem(match) == "");
+  }
+  const std::string right = "; expected each { with its }; a brace itself is \\{ or \\}";
+  CHECK(problem("/*.{css,js") == "config.toml:4:9: site.headers: found match = \"/*.{css,js\"" + right);
+  for (const char* match : {"/}", "/}{", "/{a}}", "/{{a}", "/[{", "/{[}]", "/[/{]"}) {
+    CAPTURE(match);
+    CHECK(problem(match).ends_with(right));
+  }
+  CHECK(problem("/{{{{{a}}}}}").starts_with("config.toml:4:9: site.headers: found match = \"/{{{{{a}}}}}\"; braces "));
+}
+
 TEST_CASE("a field name is a token (RFC 9110 §5.6.2)") {
   CHECK(is_token("X-1!#$%&'*+-.^_`|~a"));
   for (const char* name : {"", "a b", "a:", "a\t", "\"a\"", "a/b", "(a)", "a=b", "a,b", "a@b", "é", "a\r", "a\x7f"}) {

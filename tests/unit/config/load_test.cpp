@@ -113,6 +113,9 @@ TEST_CASE("every default is the one that contract.md promises") {
   CHECK(config.sites[0].compress == std::vector{Coding::zstd, Coding::br, Coding::gzip});
   CHECK(config.sites[0].cache_control == std::vector<std::pair<std::string, std::string>>{{"text/html", "no-cache"}});
   CHECK(config.sites[0].headers.empty());
+  CHECK(config.sites[0].mounts.empty());
+  CHECK(config.sites[0].rewrites.empty());
+  CHECK(config.maps.empty());
   CHECK_FALSE(config.sites[0].server_timing);
   CHECK_FALSE(config.sites[0].cache_status);
 }

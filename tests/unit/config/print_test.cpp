@@ -30,6 +30,7 @@ std::string values_of(const Loaded& loaded) {
   Config config = *loaded.config;
   for (Site& site : config.sites) {
     for (HeaderRule& rule : site.headers) rule.where.clear();
+    for (Rewrite& rule : site.rewrites) rule.where.clear();
   }
   plain.config = std::make_shared<const Config>(std::move(config));
   return print_config(plain);
@@ -46,12 +47,18 @@ Loaded load_ok(const std::string& text, const std::string& name, const Sources& 
 
 const char* const unusual = R"(
 [server]
-listen = [":8080", { address = "[::1]:81", backlog = 7 }, "unix:run/$${X}.sock"]
+listen = [":8080", { address = "[::1]:81", backlog = 7 }, "unix:run/$${X}.sock", "fd:http",
+          { address = "unix:u.sock", mode = "660", proxy_protocol = true }, { address = "fd:p", proxy_protocol = true }]
 workers = 3
 pin = false
+user = "www-data:4"
+shutdown_delay = "1ms"
+trusted_proxies = ["10.0.0.0/8", "2001:db8::/32", "unix:"]
+sandbox = false
 drain_timeout = "1500ms"
 [limits]
 connections = 17
+connections_per_ip = 16
 header_size = 5000
 header_timeout = "11ms"
 body_size = 0
@@ -71,12 +78,26 @@ max_file_size = "1MiB"
 stale_after = "0s"
 [log]
 level = "error"
+access = "log $${X}/access.log"
+format = "json"
+[admin]
+listen = "unix:admin.sock"
+token_file = "/dev/null"
+read = "open"
+overlay_size = 0
 [types]
 ".a" = "x/y"
 ".b#" = "text/plain; charset=\"utf-8\""
+[maps.Z-1]
+file = "maps/$${X} y.txt"
+kind = "cdb"
+max_size = 5000
+[maps.a_b]
+file = "/a"
 [[site]]
 hosts = ["a.example", "*.b.example"]
 root = "/"
+mounts = { "/m $${X}" = "/tmp", "/a/b/" = "/" }
 index = ["i \"q\".html", "$${HOME}"]
 error_pages = { 404 = "/tmp x", "5xx" = "/é" }
 symlinks = "never"
@@ -95,6 +116,18 @@ set = { "X.Y|Z" = "tab\there, \"quotes\" and \\", X-Dollar = "$${HOME}" }
 [[site.headers]]
 match = "/**"
 remove = ["ETag", "X-Content-Type-Options"]
+[[site.rewrites]]
+match = '^/${A} "(\d{2,})$'
+to = "/é/${Z-1:$1|${host}}$${HOME}?\\"
+when = { scheme = "$${S}", host = "^a{2}\\.", query = "\"", header = { Accept = "$${Y}", "x!y|" = "b" } }
+[[site.rewrites]]
+match = "(^|/)secret"
+status = 404
+[[site.rewrites]]
+match = "^/old"
+to = "https://example.com/$0"
+status = 307
+when = {}
 [[site]]
 root = "/tmp"
 index = []
@@ -122,6 +155,24 @@ TEST_CASE("a printed configuration loads to the same configuration") {
   CHECK(site.headers[0].set == Pairs{{"X.Y|Z", "tab\there, \"quotes\" and \\"}, {"X-Dollar", "${HOME}"}});
   CHECK(site.headers[1].remove == std::vector<std::string>{"etag", "x-content-type-options"});
   CHECK(second.config->sites[1].cache_control.empty());
+  REQUIRE(second.config->maps.size() == 2);
+  CHECK(second.config->maps[0].name == "Z-1");
+  CHECK(second.config->maps[0].file == "maps/${X} y.txt");
+  CHECK(second.config->maps[0].kind == MapKind::cdb);
+  CHECK(second.config->maps[0].max_size_bytes == 5000);
+  CHECK(second.config->maps[1].max_size_bytes == 268435456);
+  CHECK(site.mounts == Pairs{{"/m $${X}", "/tmp"}, {"/a/b", "/"}});
+  REQUIRE(site.rewrites.size() == 3);
+  CHECK(site.rewrites[0].match == "^/${A} \"(\\d{2,})$");
+  CHECK(site.rewrites[0].to == "/é/${Z-1:$1|${host}}$${HOME}?\\");
+  CHECK(site.rewrites[0].when.scheme == "${S}");
+  CHECK(site.rewrites[0].when.host == "^a{2}\\.");
+  CHECK(site.rewrites[0].when.query == "\"");
+  CHECK(site.rewrites[0].when.headers == Pairs{{"Accept", "${Y}"}, {"x!y|", "b"}});
+  CHECK(site.rewrites[1].status == 404);
+  CHECK(site.rewrites[1].to.empty());
+  CHECK(site.rewrites[2].status == 307);
+  CHECK(site.rewrites[2].to == "https://example.com/$0");
   CHECK(second.config->limits.header_size_bytes == 5000);
   CHECK(second.config->cache.size_bytes == first.config->cache.size_bytes);
 }
@@ -144,7 +195,7 @@ TEST_CASE("each printed key says where its value came from") {
                      : key == "root"  ? "c.toml:4:1"
                                       : "default"));
   }
-  CHECK(keys == 42);
+  CHECK(keys == 55);
 }
 
 TEST_CASE("rules are printed as blocks that say where they were written") {
@@ -156,7 +207,9 @@ TEST_CASE("rules are printed as blocks that say where they were written") {
 }
 
 // What the shipped file sets beside the defaults: the sample site's own page for 404.
-constexpr const char* example_rule =
+constexpr const char* example_map = "[maps.legacy]\nfile = \"maps/legacy.txt\"\n";
+constexpr const char* example_rules =
+    "[[site.rewrites]]\nmatch = \"^/old/(.*)$\"\nto = \"/new/$1\"\nstatus = 301\nwhen.host = \"^www[.]\"\n"
     "[[site.headers]]\nmatch = \"/assets/**\"\nremove = [\"server\"]\n"
     "set = { Cache-Control = \"public, max-age=31536000, immutable\" }\n";
 constexpr const char* sample_site = "[[site]]\nerror_pages = { 404 = \"/404.html\" }\n";
@@ -176,7 +229,7 @@ TEST_CASE("the shipped configuration has at most 15 live lines and means the def
   CHECK(values_of(load_ok(text, name)) == values_of(load_ok(sample_site, name)));
 }
 
-TEST_CASE("removing every # before a key changes nothing but a missing include and the example of a rule") {
+TEST_CASE("removing every # before a key changes nothing but a missing include and the examples") {
   const TemporaryDirectory temporary;
   temporary.directory("www");
   std::string uncommented;
@@ -189,7 +242,8 @@ TEST_CASE("removing every # before a key changes nothing but a missing include a
   }
   CHECK(keys > 20);
   const std::string name = temporary.path("config.toml");
-  CHECK(values_of(load_ok(uncommented, name)) == values_of(load_ok(sample_site + std::string(example_rule), name)));
+  CHECK(values_of(load_ok(uncommented, name)) ==
+        values_of(load_ok(example_map + std::string(sample_site) + example_rules, name)));
 }
 
 TEST_CASE("the repository's config.toml is what the schema prints (refresh: config_docs refresh ROOT)") {
@@ -216,6 +270,6 @@ TEST_CASE("the reference has one row of four cells for every key") {
     CHECK(bars == 5);
     ++rows;
   }
-  CHECK(rows == 2 + 43);
+  CHECK(rows == 2 + 59);
   CHECK(text.contains("| `limits.header_size` | `\"16KiB\"` | a size from \"1KiB\" to \"1MiB\" |"));
 }

@@ -1,157 +1,129 @@
-// Listeners: what is bound, shared and refused, on loopback and in a directory of the test's own.
+// Listeners: what is bound, shared, dealt out, taken over and refused, on loopback and in a directory of the test's
+// own.
 #include "uringd/daemon/listeners.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "listening.hpp"
 #include "temporary_directory.hpp"
-#include "uringd/config/listen.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace uringd;
 using daemon::Listeners;
+using daemon::PassedSockets;
 using uringd::testing::TemporaryDirectory;
+using namespace uringd::testing;
 namespace fs = std::filesystem;
 
 namespace {
 
-config::Config listening_on(const std::vector<std::string>& addresses) {
-  config::Config config;
-  for (const std::string& address : addresses) {
-    auto parsed = config::parse_listen_address(address);
-    REQUIRE_MESSAGE(parsed.has_value(), parsed.error().message);
-    parsed->backlog = 16;
-    config.server.listen.push_back(*parsed);
-  }
-  return config;
-}
-
-Result<Listeners> bind(const std::string& address, uint32_t workers = 1) {
-  return Listeners::bind(listening_on({address}), workers);
+Result<Listeners> bound(const std::string& address, uint32_t workers = 1) {
+  std::vector<std::string> warnings;
+  auto listeners = Listeners::open(listening_on({address}), false, workers, {}, warnings);
+  CHECK(warnings.empty());
+  return listeners;
 }
 std::string error_of(const std::string& address) {
-  const auto listeners = bind(address);
+  const auto listeners = bound(address);
   return listeners ? "bound" : listeners.error().message;
-}
-
-sockaddr_in loopback(uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-uint16_t port_of(int socket) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  REQUIRE(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return ntohs(address.sin_port);
-}
-int option(int socket, int level, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  REQUIRE(getsockopt(socket, level, name, &value, &size) == 0);
-  return value;
-}
-bool listens(int socket) { return option(socket, SOL_SOCKET, SO_ACCEPTCONN) == 1; }
-
-/// A TCP socket that somebody else listens on.
-struct Neighbour {
-  Neighbour() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const sockaddr_in address = loopback(0);
-    REQUIRE(::bind(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(socket.number(), 1) == 0);
-    port = port_of(socket.number());
-  }
-  [[nodiscard]] std::string text() const { return "127.0.0.1:" + std::to_string(port); }
-  Fd socket;
-  uint16_t port = 0;
-};
-std::string free_address() { return Neighbour().text(); }
-
-sockaddr_un unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  return address;
-}
-Fd unix_listener(const std::string& path) {
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = unix_address(path);
-  REQUIRE(::bind(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(socket.number(), 8) == 0);
-  return socket;
-}
-bool answers(const std::string& path) {
-  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = unix_address(path);
-  return connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
 }  // namespace
 
 TEST_CASE("each worker has a socket of its own on the same port, by SO_REUSEPORT") {
   const std::string address = free_address();
-  auto listeners = bind(address, 3);
+  auto listeners = bound(address, 3);
   REQUIRE_MESSAGE(listeners.has_value(), listeners.error().message);
-  std::set<int> descriptors;
+  std::set<uint64_t> sockets;
+  std::set<uint32_t> ids;
   for (uint32_t worker = 0; worker < 3; ++worker) {
-    const auto own = listeners->of_worker(worker);
+    const auto own = of_worker(*listeners, worker);
     REQUIRE(own.size() == 1);
-    CHECK(own[0].owned);
+    const int descriptor = own[0].descriptor.number();
+    CHECK(own[0].only_ours);
+    CHECK_FALSE(own[0].proxy_protocol);
     CHECK(own[0].peer_size == sizeof(sockaddr_in));
-    CHECK(option(own[0].descriptor, SOL_SOCKET, SO_REUSEPORT) == 1);
-    CHECK(option(own[0].descriptor, IPPROTO_TCP, TCP_NODELAY) == 1);
-    CHECK("127.0.0.1:" + std::to_string(port_of(own[0].descriptor)) == address);
-    descriptors.insert(own[0].descriptor);
+    CHECK(option(descriptor, SOL_SOCKET, SO_REUSEPORT) == 1);
+    CHECK(option(descriptor, IPPROTO_TCP, TCP_NODELAY) == 1);
+    CHECK("127.0.0.1:" + std::to_string(port_of(descriptor)) == address);
+    sockets.insert(cookie(descriptor));
+    ids.insert(own[0].id);
   }
-  CHECK(descriptors.size() == 3);
+  CHECK(sockets.size() == 3);
+  CHECK(ids.size() == 3);
+}
+
+TEST_CASE("a worker's listener is a duplicate: closed on exec, and the original outlives it") {
+  auto listeners = bound(free_address());
+  REQUIRE(listeners.has_value());
+  uint64_t first = 0;
+  {
+    const auto own = of_worker(*listeners, 0);
+    CHECK(fcntl(own[0].descriptor.number(), F_GETFD) == FD_CLOEXEC);
+    first = cookie(own[0].descriptor.number());
+  }
+  CHECK(cookie(of_worker(*listeners, 0)[0].descriptor.number()) == first);
+}
+
+TEST_CASE("twice the send timeout is how long the kernel keeps what a cut off client does not take (tcp(7))") {
+  config::Config config = listening_on({free_address()});
+  config.limits.send_timeout = std::chrono::seconds(3);
+  std::vector<std::string> warnings;
+  auto listeners = Listeners::open(config, false, 1, {}, warnings);
+  REQUIRE(listeners.has_value());
+  CHECK(option(of_worker(*listeners, 0)[0].descriptor.number(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 6000);
 }
 
 TEST_CASE("sockets are bound at once but listen only when told to") {
-  auto listeners = bind(free_address(), 2);
+  auto listeners = bound(free_address(), 2);
   REQUIRE(listeners.has_value());
-  const int first = listeners->of_worker(0)[0].descriptor;
-  const int second = listeners->of_worker(1)[0].descriptor;
-  CHECK_FALSE(listens(first));
+  const auto first = of_worker(*listeners, 0);
+  const auto second = of_worker(*listeners, 1);
+  CHECK_FALSE(listens(first[0].descriptor.number()));
   REQUIRE(listeners->listen().has_value());
-  CHECK(listens(first));
-  CHECK(listens(second));
-  close(first);
-  close(second);
+  CHECK(listens(first[0].descriptor.number()));
+  CHECK(listens(second[0].descriptor.number()));
 }
 
-TEST_CASE("before listen() the sockets die with the listeners, afterwards they are their workers' to close") {
+TEST_CASE("proxy_protocol of an address reaches its listeners and no others") {
+  config::Config config = listening_on({free_address(), free_address()});
+  config.server.listen[1].proxy_protocol = true;
+  std::vector<std::string> warnings;
+  auto listeners = Listeners::open(config, false, 2, {}, warnings);
+  REQUIRE(listeners.has_value());
+  for (uint32_t worker = 0; worker < 2; ++worker) {
+    const auto own = of_worker(*listeners, worker);
+    REQUIRE(own.size() == 2);
+    CHECK_FALSE(own[0].proxy_protocol);
+    CHECK(own[1].proxy_protocol);
+  }
+}
+
+TEST_CASE("after let_go() the workers' duplicates are the last to hold a port") {
   const std::string address = free_address();
-  int descriptor = -1;
+  auto listeners = bound(address);
+  REQUIRE(listeners.has_value());
+  REQUIRE(listeners->listen().has_value());
   {
-    auto listeners = bind(address);
-    REQUIRE(listeners.has_value());
-    descriptor = listeners->of_worker(0)[0].descriptor;
+    const auto own = of_worker(*listeners, 0);
+    listeners->let_go();
+    CHECK(listens(own[0].descriptor.number()));
+    CHECK(error_of(address).find("Address already in use") != std::string::npos);
   }
-  CHECK(fcntl(descriptor, F_GETFD) < 0);
-  {
-    auto listeners = bind(address);
-    REQUIRE(listeners.has_value());
-    descriptor = listeners->of_worker(0)[0].descriptor;
-    REQUIRE(listeners->listen().has_value());
-  }
-  CHECK(listens(descriptor));
-  close(descriptor);
+  CHECK(error_of(address) == "bound");
 }
 
 TEST_CASE("a port in use is an error that names the address, the cause and what to do") {
@@ -163,12 +135,12 @@ TEST_CASE("a port in use is an error that names the address, the cause and what 
 
 TEST_CASE("a second server on the same port is refused, although both share ports among their workers") {
   const std::string address = free_address();
-  auto first = bind(address, 2);
-  REQUIRE(first.has_value());
-  const int sockets[] = {first->of_worker(0)[0].descriptor, first->of_worker(1)[0].descriptor};
-  REQUIRE(first->listen().has_value());
-  CHECK(error_of(address).find("Address already in use") != std::string::npos);
-  for (const int socket : sockets) close(socket);
+  {
+    auto first = bound(address, 2);
+    REQUIRE(first.has_value());
+    REQUIRE(first->listen().has_value());
+    CHECK(error_of(address).find("Address already in use") != std::string::npos);
+  }
   CHECK(error_of(address) == "bound");
 }
 
@@ -181,7 +153,9 @@ TEST_CASE("an error in one address lets go of all others") {
   const Neighbour neighbour;
   const std::string address = free_address();
   const std::string path = directory.path() + "/s";
-  CHECK_FALSE(Listeners::bind(listening_on({address, "unix:" + path, neighbour.text()}), 2).has_value());
+  std::vector<std::string> warnings;
+  CHECK_FALSE(
+      Listeners::open(listening_on({address, "unix:" + path, neighbour.text()}), false, 2, {}, warnings).has_value());
   CHECK_FALSE(fs::exists(path));
   CHECK(error_of(address) == "bound");
 }
@@ -190,25 +164,27 @@ TEST_CASE("text() names all addresses as they were written") {
   const TemporaryDirectory directory;
   const std::string address = free_address();
   const std::string unix_text = "unix:" + directory.path() + "/s";
-  auto listeners = Listeners::bind(listening_on({address, unix_text}), 1);
+  std::vector<std::string> warnings;
+  auto listeners = Listeners::open(listening_on({address, unix_text}), false, 1, {}, warnings);
   REQUIRE(listeners.has_value());
   CHECK(listeners->text() == address + ", " + unix_text);
 }
 
-TEST_CASE("one unix socket is shared by all workers, and none of them closes it") {
+TEST_CASE("one unix socket is shared by all workers, and none of them may shut it down") {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/s";
-  auto listeners = bind("unix:" + path, 3);
+  auto listeners = bound("unix:" + path, 3);
   REQUIRE(listeners.has_value());
   REQUIRE(listeners->listen().has_value());
-  const int socket = listeners->of_worker(0)[0].descriptor;
+  std::set<uint64_t> sockets;
   for (uint32_t worker = 0; worker < 3; ++worker) {
-    const auto own = listeners->of_worker(worker);
+    const auto own = of_worker(*listeners, worker);
     REQUIRE(own.size() == 1);
-    CHECK(own[0].descriptor == socket);
-    CHECK_FALSE(own[0].owned);
+    CHECK_FALSE(own[0].only_ours);
     CHECK(own[0].peer_size == sizeof(sa_family_t));
+    sockets.insert(cookie(own[0].descriptor.number()));
   }
+  CHECK(sockets.size() == 1);
   CHECK(answers(path));
 }
 
@@ -216,7 +192,7 @@ TEST_CASE("the name of a unix socket goes with the listeners, not with those the
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/s";
   {
-    auto first = bind("unix:" + path);
+    auto first = bound("unix:" + path);
     REQUIRE(first.has_value());
     {
       const Listeners second(std::move(*first));
@@ -228,12 +204,51 @@ TEST_CASE("the name of a unix socket goes with the listeners, not with those the
   CHECK(fs::exists(path));
 }
 
+TEST_CASE("let_go() removes the names once: what is made there afterwards stays") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/s";
+  {
+    auto listeners = bound("unix:" + path);
+    REQUIRE(listeners.has_value());
+    listeners->let_go();
+    CHECK_FALSE(fs::exists(path));
+    std::ofstream(path) << "a successor's";
+  }
+  CHECK(fs::exists(path));
+}
+
+TEST_CASE("a unix socket has the mode that is written, whatever the umask, before it listens") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/s";
+  const auto mode_of = [&] {
+    struct stat status{};
+    REQUIRE(lstat(path.c_str(), &status) == 0);
+    return status.st_mode & 07777;
+  };
+  const mode_t old_mask = umask(027);
+  {
+    auto listeners = bound("unix:" + path);
+    REQUIRE(listeners.has_value());
+    CHECK(mode_of() == 0750);
+  }
+  for (const uint32_t mode : {0666U, 0600U, 0662U}) {
+    config::Config config = listening_on({"unix:" + path});
+    config.server.listen[0].mode = mode;
+    std::vector<std::string> warnings;
+    auto listeners = Listeners::open(config, false, 1, {}, warnings);
+    REQUIRE_MESSAGE(listeners.has_value(), listeners.error().message);
+    CHECK(mode_of() == mode);
+    CHECK_FALSE(answers(path));
+  }
+  umask(old_mask);
+}
+
 TEST_CASE("a unix socket that a killed process left behind is replaced") {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/s";
   unix_listener(path).close();
   REQUIRE(fs::is_socket(path));
-  auto listeners = bind("unix:" + path);
+  auto listeners = bound("unix:" + path);
   REQUIRE_MESSAGE(listeners.has_value(), listeners.error().message);
   REQUIRE(listeners->listen().has_value());
   CHECK(answers(path));
@@ -271,14 +286,15 @@ TEST_CASE("an address without a host takes connections of both families") {
     MESSAGE("this machine has no IPv6: not tested");
     return;
   }
-  const uint16_t port = Neighbour().port;
-  auto listeners = bind(":" + std::to_string(port));
+  uint16_t port = Neighbour().port;
+  for (int again = 0; again < 5 && !bound(":" + std::to_string(port)); ++again) {  // a program beside us was quicker
+    port = Neighbour().port;
+  }
+  auto listeners = bound(":" + std::to_string(port));
   REQUIRE_MESSAGE(listeners.has_value(), listeners.error().message);
-  const int socket = listeners->of_worker(0)[0].descriptor;
   REQUIRE(listeners->listen().has_value());
-  CHECK(option(socket, IPPROTO_IPV6, IPV6_V6ONLY) == 0);
-  const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = loopback(port);
-  CHECK(connect(client.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  close(socket);
+  const auto own = of_worker(*listeners, 0);
+  CHECK(own[0].peer_size == sizeof(sockaddr_in6));
+  CHECK(option(own[0].descriptor.number(), IPPROTO_IPV6, IPV6_V6ONLY) == 0);
+  CHECK(reaches(port));
 }

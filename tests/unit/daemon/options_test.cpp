@@ -68,6 +68,35 @@ TEST_CASE("each action has its flag, and letters can stand together") {
   CHECK(parsed({"-h"}).action == Action::help);
 }
 
+TEST_CASE("explain takes a path, and with it a host and fields") {
+  const Options options = parsed({"--explain", "/a?b", "--host=h.example", "--header", "Accept-Encoding: br",
+                                  "--header", "Range:bytes=0-1", "-c", "f"});
+  CHECK(options.action == Action::explain);
+  CHECK(options.sources.file == "f");
+  CHECK(options.question.target == "/a?b");
+  CHECK(options.question.host == "h.example");
+  CHECK(options.question.fields == Words{"Accept-Encoding: br", "Range:bytes=0-1"});
+  CHECK(parsed({"www", "--explain=/"}).question.host == std::nullopt);
+}
+
+TEST_CASE("what cannot be a request, or asks nothing, is told") {
+  CHECK(error_of({"--explain"}) == "--explain: expected PATH after it");
+  CHECK(error_of({"--explain", "", "."}) == "--explain: an empty value; expected PATH");
+  CHECK(error_of({"--explain", "/a", "--explain", "/b", "."}) == "--explain: given twice; expected one path");
+  CHECK(error_of({"--explain", "/a\r\nX: y", "."}) ==
+        "--explain: a line break in the value; a request has it encoded (%0A)");
+  CHECK(error_of({"--explain", "/", "--host", "a", "--host", "b", "."}) == "--host: given twice; expected one host");
+  CHECK(error_of({"--explain", "/", "--header", "Accept", "."}) ==
+        "--header Accept: expected NAME: VALUE, such as --header 'Accept-Encoding: br'");
+  CHECK(error_of({"--explain", "/", "--header", "hOST: a", "."}) ==
+        "--header hOST: a: expected --host NAME for the host");
+  CHECK(error_of({"--host", "a", "."}) == "--host: only with --explain PATH");
+  CHECK(error_of({"--check", "--header", "A: b", "."}) == "--header: only with --explain PATH");
+  CHECK(error_of({"--explain", "/", "--check", "."}) ==
+        "--check: expected one of --check, --print-config, --explain, --features");
+  CHECK(error_of({"--explain", "/"}) == "no configuration: give --config FILE or a directory");
+}
+
 TEST_CASE("help and version win over what follows them, not over a mistake before") {
   CHECK(parsed({"--help", "--nonsense"}).action == Action::help);
   CHECK(parsed({"-V", "a", "b"}).action == Action::version);
@@ -113,13 +142,14 @@ TEST_CASE("what contradicts itself is told") {
         "both --config f and a directory, d; expected one (root of [[site]] names the directory in a file)");
   CHECK(error_of({"a", "b"}) == "b: a second directory; expected one (several: [[site]] in a --config FILE)");
   CHECK(error_of({"--check", "--print-config", "."}) ==
-        "--print-config: expected one of --check, --print-config, --features");
+        "--print-config: expected one of --check, --print-config, --explain, --features");
 }
 
 TEST_CASE("help names every flag in lines of at most 110 bytes") {
   const std::string help = daemon::help_text();
-  for (const char* flag : {"-c, --config FILE", "-l, --listen ADDRESS", "-s, --set KEY=VALUE", "-t, --check",
-                           "--print-config", "--features", "-V, --version", "-h, --help"}) {
+  for (const char* flag :
+       {"-c, --config FILE", "-l, --listen ADDRESS", "-s, --set KEY=VALUE", "-t, --check", "--print-config",
+        "--explain PATH", "--host NAME", "--header FIELD", "--features", "-V, --version", "-h, --help"}) {
     CAPTURE(flag);
     CHECK(help.contains(flag));
   }

@@ -173,7 +173,7 @@ TEST_CASE("version 1: a group of another controller is not asked for memory") {
 TEST_CASE("kept descriptors leave those in use alone, are divided over the workers, and are bounded by memory too") {
   const config::Config config = config::default_config();  // a queue of 1024: 3072 descriptors in use
   CHECK(worker_options(config, of(2, 64 * GiB, 67072), 0).kept_files == 2000);
-  CHECK(worker_options(config, of(2, 64 * GiB, 67072), 0).kept_descriptors == 24000);
+  CHECK(worker_options(config, of(2, 64 * GiB, 67072), 0).kept_descriptors == 20000);
   CHECK(worker_options(config, of(1, 64 * GiB, 1 << 20), 0).kept_files == 4096);
   CHECK(worker_options(config, of(1, 64 * GiB, 1 << 20), 0).kept_descriptors == 65536);
   CHECK(worker_options(config, of(1, GiB, 1 << 20), 0).kept_descriptors == 8192);

@@ -4,17 +4,22 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
+
 using namespace uringd;
 using namespace uringd::testing;
 
 namespace {
 
-/// A cache that holds a few of the files "/0" to "/99", of 4,000 bytes each, and descriptors of most.
+/// A cache that holds a few of the files "/0" to "/99", of 4,000 bytes each, and descriptors of most; or more of each.
 struct Borrowing : Bench {
-  explicit Borrowing(size_t descriptors = 64)
-      : Bench({.disk = {.max_cached_file_bytes = 4096, .stale_after_ms = 2000, .kept_descriptors = descriptors},
-               .cache = {.capacity_bytes = size_t{128} << 10}}) {
-    for (int number = 0; number < 100; ++number) put(std::to_string(number), std::string(4000, 'a'));
+  explicit Borrowing(size_t descriptors = 64, int files = 100, size_t cache_bytes = size_t{128} << 10)
+      : Bench({.disk = {.kernel_threads = 3,
+                        .max_cached_file_bytes = 4096,
+                        .stale_after_ms = 2000,
+                        .kept_descriptors = descriptors},
+               .cache = {.capacity_bytes = cache_bytes}}) {
+    for (int number = 0; number < files; ++number) put(std::to_string(number), std::string(4000, 'a'));
     age();
   }
   /// Asks for /first to /last, one after the other.
@@ -122,4 +127,63 @@ TEST_CASE("what nobody asks for is closed after ten seconds, so that a removed f
   bench.pass(13'000);
   bench.pass(1);
   CHECK(bench.world.open_files() == 0);
+}
+
+TEST_CASE("where what is kept open is borrowed, all of it is, however often it is kept anew") {
+  Borrowing bench;
+  uint64_t before = 0;
+  for (int round = 0; round < 20; ++round) {
+    bench.age(2'100'000'000);
+    for (int time = 0; time < 4; ++time) {
+      before = bench.borrowed();
+      bench.ask(0, 59);
+    }
+  }
+  CHECK(bench.borrowed() - before >= 25);  // the cache holds the rest
+}
+
+TEST_CASE("where files are many more than descriptors, most of them are not kept open, and none is looked for") {
+  Borrowing bench(8);
+  for (int round = 0; round < 80; ++round) {
+    bench.ask(0, 99);
+    bench.age(2'100'000'000);
+  }
+  bench.pass(13'000);
+  bench.pass(1);
+  REQUIRE(bench.world.open_files() == 0);
+  bench.ask(0, 99);  // the share has become a 32nd or so of the 100
+  CHECK(bench.world.open_files() < 8);
+  CHECK(bench.borrowed() == 0);
+}
+
+TEST_CASE("what was read a moment ago is read unasked, but not when memory has just been short") {
+  for (const bool short_of_memory : {false, true}) {
+    Borrowing bench;
+    bench.ask(0, 99);
+    bench.cold(true);
+    std::deque<Waiting> waiting;
+    if (short_of_memory) {
+      waiting.emplace_back(bench, "/50");
+      bench.pass(1);
+    }
+    for (int number = 60; number < 70; ++number) waiting.emplace_back(bench, "/" + std::to_string(number));
+    CHECK(bench.disk->counters().borrowed == waiting.size());
+    CHECK(bench.under_way(1) == (short_of_memory ? 3 : 10));  // on threads, or all of them tried
+    bench.warm();
+    bench.run();
+    for (const Waiting& one : waiting) CHECK(one.status == 200);
+  }
+}
+
+TEST_CASE("a turn tries 64 of them, so that a cache of pages that is suddenly gone does not hold it up") {
+  Borrowing bench(600, 600, size_t{1} << 20);
+  bench.ask(0, 599);
+  bench.cold(true);
+  std::deque<Waiting> waiting;
+  for (int number = 250; number < 350; ++number) waiting.emplace_back(bench, "/" + std::to_string(number));
+  REQUIRE(bench.disk->counters().borrowed == 100);
+  CHECK(bench.under_way(1) == 64 + 3);
+  bench.warm();
+  bench.run();
+  for (const Waiting& one : waiting) CHECK(one.status == 200);
 }

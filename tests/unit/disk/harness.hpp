@@ -41,7 +41,7 @@ struct BenchOptions {
 
 /// What a configuration says of files: nosniff and the name that was asked for, unless a test sets other lines.
 struct TestDescriber final : disk::Describer {
-  disk::Description describe(uint32_t, std::string_view name, std::span<char, most_lines_bytes> lines) const override {
+  disk::Description describe(std::string_view name, std::span<char, most_lines_bytes> lines) const override {
     ++asked;
     const std::string text = "X-Of: " + std::string(name) + "\r\n" + more_lines;
     std::copy(text.begin(), text.end(), lines.begin());
@@ -70,7 +70,7 @@ class Bench {
     ring.emplace(std::move(*uring::Ring::create(ring_options)));
     disk::DiskOptions disk_options = options.disk;
     disk_options.hash_seed = hash_seed;
-    disk.emplace(*ring, cache, memory, clock, logger, sites, describer, options.helped ? &door : nullptr, disk_options);
+    disk.emplace(*ring, cache, memory, clock, logger, sites, options.helped ? &door : nullptr, disk_options);
     door.close = [this](int directory) { ring->close_file(directory); };
     look_at_clock();
   }
@@ -113,8 +113,10 @@ class Bench {
     world.check();
     return !completions.empty();
   }
+  /// Until nothing will ever happen. A turn ends where downloads wait for its end.
   void run() {
-    while (step()) {
+    while (step() || disk->eager()) {
+      if (disk->eager()) disk->on_tick();
     }
   }
   /// Everything that happens within this time, as a worker's loop lets it happen.
@@ -240,9 +242,12 @@ class Bench {
       const std::string directory = site == 0 ? "root" : "root" + std::to_string(site);
       disk::SiteRules rules = options_.rules;
       rules.root_path = directory;
-      all.push_back({.rules = std::move(rules), .root = make_root(directory)});
+      all.push_back({.rules = std::move(rules), .describer = borrowed(describer), .root = make_root(directory)});
     }
     return all;
+  }
+  [[nodiscard]] static std::shared_ptr<const disk::Describer> borrowed(const disk::Describer& describer) {
+    return {std::shared_ptr<void>(), &describer};
   }
   static int make_pipe(int (&ends)[2]) { return ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 ? ends[1] : -1; }
   void look_at_clock() {

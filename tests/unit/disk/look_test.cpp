@@ -189,6 +189,21 @@ TEST_CASE("an entry that is invalidated while it is looked at is nobody's stale 
   CHECK(waits.entry.get() != bench.entry.get());
 }
 
+TEST_CASE("what is evicted while it is looked at is answered all the same") {
+  Holding bench;
+  const Waiting missing(bench, "/missing");
+  bench.run();
+  const cache::EntryRef verdict(bench.held("/missing"));
+  bench.pass(2010);
+  const Waiting file(bench, "/a.txt");
+  const Waiting again(bench, "/missing");
+  bench.cache.drop(*bench.entry, cache::Gone::capacity);
+  bench.cache.drop(*verdict, cache::Gone::capacity);
+  bench.run();
+  CHECK(file.body() == "a");
+  CHECK(again.status == 404);
+}
+
 TEST_CASE("where no place is free for a look the aged entry is served stale at once") {
   Bench bench({.disk = {.queue_size = 1, .max_cached_file_bytes = 4096}});
   constexpr int places = 5;  // four of looks and the one of the queue

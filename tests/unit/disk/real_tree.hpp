@@ -63,7 +63,7 @@ inline Sites::Site site_of(const fs::path& root, SiteRules rules = {}) {
   auto described = describe_root(Fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   REQUIRE(described.has_value());
   rules.root_path = root;
-  return {std::move(rules), std::make_shared<const Root>(std::move(*described))};
+  return {.rules = std::move(rules), .describer = nullptr, .root = std::make_shared<const Root>(std::move(*described))};
 }
 
 inline std::vector<Sites::Site> one_site(const fs::path& root, SiteRules rules = {}) {

@@ -140,7 +140,9 @@ TEST_CASE("a client may leave in any state, and nothing stays behind") {
   in_line.leave();
   CHECK(!bench.disk->streams_wait());
   holds.leave();
+  bench.cold(false);
   reading.start(bench, bench.file, 0, 300'000);
+  bench.disk->on_tick();
   reading.leave();
   CHECK(!bench.disk->idle());  // the piece is lent to the kernel until the read ends
   bench.run();

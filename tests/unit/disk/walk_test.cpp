@@ -15,7 +15,7 @@ struct Walked : RealTree {
   std::vector<std::string> found(std::vector<std::string> patterns,
                                  uring::Resolve resolve = uring::Resolve::symlinks_inside) {
     const Fd root = open();
-    TreeWalk walk(root.number(), std::move(patterns), resolve);
+    TreeWalk walk(root.number(), "", std::move(patterns), resolve);
     std::vector<std::string> paths;
     while (walk.step(paths)) {
     }
@@ -38,6 +38,7 @@ TEST_CASE_FIXTURE(Walked, "regular files that match one of the patterns are foun
   write("assets/deep/c.js");
   CHECK(found({"**/*.css", "/assets/**"}) == Paths{"/assets/a.css", "/assets/deep/b.css", "/assets/deep/c.js"});
   CHECK(found({"*.html"}) == Paths{"/index.html"});
+  CHECK(found({"{index.html,assets/{*.css,deep/*.js}}"}) == Paths{"/assets/a.css", "/assets/deep/c.js", "/index.html"});
   CHECK(found({"/assets/*"}) == Paths{"/assets/a.css"});
   CHECK(found({}).empty());
   CHECK(!truncated);
@@ -62,7 +63,7 @@ TEST_CASE_FIXTURE(Walked,
   link("nothing", "root/broken");
   link("round", "root/round");
   const Fd root = open("root");
-  TreeWalk walk(root.number(), {"**"}, uring::Resolve::symlinks_inside);
+  TreeWalk walk(root.number(), "", {"**"}, uring::Resolve::symlinks_inside);
   Paths paths;
   while (walk.step(paths)) {
   }
@@ -103,7 +104,7 @@ TEST_CASE_FIXTURE(Walked, "below 64 levels nothing is looked for, which is told"
 TEST_CASE_FIXTURE(Walked, "a large directory comes in more than one step") {
   for (int number = 0; number < 3000; ++number) write("file-" + std::to_string(number), "");
   const Fd root = open();
-  TreeWalk walk(root.number(), {"*"}, uring::Resolve::symlinks_inside);
+  TreeWalk walk(root.number(), "", {"*"}, uring::Resolve::symlinks_inside);
   Paths paths;
   REQUIRE(walk.step(paths));
   CHECK(!paths.empty());

@@ -204,6 +204,7 @@ TEST_CASE("a connection persists in 1.1 unless closed, in 1.0 only when asked (R
   CHECK_FALSE(outcome_of(get("Connection: keep-alive\r\nConnection: close\r\n")).keep_alive);
   CHECK(outcome_of(get("Connection: closed, xclose\r\n")).keep_alive);
   CHECK_FALSE(outcome_of("GET / HTTP/1.0\r\n\r\n").keep_alive);
+  CHECK_FALSE(outcome_of(head("GET / HTTP/1.0")).keep_alive);
   CHECK(outcome_of("GET / HTTP/1.0\r\nConnection: x, Keep-Alive\r\n\r\n").keep_alive);
 }
 

@@ -33,6 +33,8 @@ TEST_CASE("request lines are accepted or refused by RFC 9112 §2.2, §2.3 and §
       {"2.2 white space alone before the first field", "GET / HTTP/1.1\r\n \r\nHost: h\r\n\r\n", 400},
       {"2.2 bare LF behind the request line", "GET / HTTP/1.1\nHost: h\r\n\r\n", 400},
       {"2.2 bare CR behind the request line", "GET / HTTP/1.1\rHost: h\r\n\r\n", 400},
+      {"2.2 CR and any byte behind the request line", "GET / HTTP/1.1\rXHost: h\r\n\r\n", 400},
+      {"2.2 CR and any byte behind a request line of 1.0", "GET / HTTP/1.0\rXHost: h\r\n\r\n", 400},
       {"2.2 CR CR LF behind the request line", "GET / HTTP/1.1\r\r\nHost: h\r\n\r\n", 400},
       {"2.2 bare LF behind a field", "GET / HTTP/1.1\r\nHost: h\n\r\n", 400},
       {"2.2 bare LF as the empty line", "GET / HTTP/1.1\r\nHost: h\r\n\n", 400},

@@ -16,7 +16,8 @@ TEST_CASE("every known field is found under its name in any case, and under no o
       "v3\r\nIf-Unmodified-Since: v4\r\n"
       "If-Range: v5\r\nRange: v6\r\nAccept: v7\r\nAccept-Encoding: v8\r\nUser-Agent: v9\r\nReferer: v10\r\nExpect: "
       "100-continue\r\n"
-      "X-Forwarded-For: v12\r\nForwarded: v13\r\nAccepz: no\r\nIf-Rangf: no\r\nX_Forwarded_For: no\r\n\r\n";
+      "X-Forwarded-For: v12\r\nForwarded: v13\r\nAuthorization: v14\r\n"
+      "Accepz: no\r\nIf-Rangf: no\r\nX_Forwarded_For: no\r\n\r\n";
   RequestParser parser;
   REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
   for (size_t i = 0; i < static_cast<size_t>(Field::count_); ++i) {
@@ -60,6 +61,36 @@ TEST_CASE("an empty line of a repeated field does not hide the one behind it (RF
     REQUIRE(third == "");
     CHECK_FALSE(request.next_line(Field::accept, *third).has_value());
   }
+}
+
+TEST_CASE("a field of any name is found in any case, line by line, and no other (RFC 9110 §5.1)") {
+  const std::string bytes =
+      "GET http://b/x:y HTTP/1.1\r\nHost: a\r\nx-one:\r\nX-ONE: 2 \r\nX-One-: no\r\nX-On: no\r\nA: x-one: no\r\n"
+      "X-One:\t3\r\nLast: z\r\n\r\nX-One: next request\r\n";
+  RequestParser parser;
+  REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
+  const Request& request = parser.request();
+  const auto first = request.find("X-One");
+  REQUIRE(first == "");
+  const auto second = request.find_next("X-One", *first);
+  REQUIRE(second == "2");
+  const auto third = request.find_next("x-oNE", *second);
+  REQUIRE(third == "3");
+  CHECK_FALSE(request.find_next("X-One", *third).has_value());
+  CHECK(request.find("last") == "z");
+  CHECK(request.find("HOST") == "a");
+  CHECK(request.field(Field::host) == "b");
+  CHECK_FALSE(request.find("GET http").has_value());
+  CHECK_FALSE(request.find("").has_value());
+  CHECK_FALSE(request.find("X-Two").has_value());
+}
+
+TEST_CASE("a request without fields has none under any name (RFC 9112 §2.2, §3.2)") {
+  const std::string bytes = "\r\nGET /a:b HTTP/1.0\r\n\r\nX: 1\r\n";
+  RequestParser parser;
+  REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == RequestParser::Progress::head_complete);
+  CHECK_FALSE(parser.request().find("X").has_value());
+  CHECK_FALSE(parser.request().find("GET /a").has_value());
 }
 
 TEST_CASE("a request follows its bytes to another address") {

@@ -35,6 +35,15 @@ Parsed parse(std::string_view raw) {
           target->name_too_long};
 }
 
+/// "400", or the path; with "!" behind it where it names a directory.
+std::string normalise(std::string_view decoded) {
+  std::vector<char> out(decoded.size() + 2);
+  const auto target = normalise_path(decoded, out);
+  if (!target) return "400";
+  REQUIRE(out[target->path.size()] == '\0');
+  return std::string{target->path} + (target->trailing_slash ? "!" : "");
+}
+
 std::string encode(std::string_view path, size_t room = 10000) {
   std::vector<char> out(room);
   const size_t size = encode_path(path, out);
@@ -158,6 +167,27 @@ TEST_CASE("fragments, white space, control and non-ASCII bytes are 400") {
     CHECK(parse(raw).status == 400);
 }
 
+TEST_CASE("a byte or a pair that counts is seen wherever it lies in a long target") {
+  const std::string plain(40, 'a');
+  for (size_t size = 1; size < plain.size(); ++size) {
+    for (size_t at = 0; at + 2 <= size; ++at) {
+      for (const std::string_view pair : {"//", "/.", "%4", "..", "/x"}) {
+        std::string raw = "/" + plain.substr(0, size);
+        raw.replace(1 + at, 2, pair);
+        CAPTURE(raw);
+        const Parsed parsed = parse(raw);
+        REQUIRE((parsed.status == 200 ? parsed.path : "400") == reference_path(raw));
+      }
+      for (const char bad : {' ', '\t', '\x01', '\x7f', '#', '\x80', '\xff'}) {
+        std::string raw = "/" + plain.substr(0, size);
+        raw[1 + at] = bad;
+        CAPTURE(raw);
+        REQUIRE(parse(raw).status == 400);
+      }
+    }
+  }
+}
+
 TEST_CASE("targets as a table: the path that openat2 gets, or 400") {
   struct Row {
     std::string_view section, raw, path;  // path: or "400"
@@ -270,6 +300,19 @@ TEST_CASE("an encoded path that does not fit is 0, one that just fits is whole")
   CHECK(encode("/a b", 6) == "/a%20b");
   CHECK(encode("/a b", 5) == "");
   CHECK(encode("/ab", 2) == "");
+}
+
+TEST_CASE("decoded text is normalised as a target is, and not decoded again") {
+  CHECK(normalise("/") == "/!");
+  CHECK(normalise("/a/b") == "/a/b");
+  CHECK(normalise("//a///b//") == "/a/b!");
+  CHECK(normalise("/a/./../../../b") == "/b");
+  CHECK(normalise("/a/..") == "/!");
+  CHECK(normalise("/%2e%2e/%41?x#y") == "/%2e%2e/%41?x#y");
+  CHECK(normalise("/a\n\xff b") == "/a\n\xff b");
+  CHECK(normalise("") == "400");
+  CHECK(normalise("a/b") == "400");
+  CHECK(normalise(std::string_view("/a\0b", 4)) == "400");
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include <doctest/doctest.h>
 
 using uringd::Fd;
+using uringd::log::Form;
 using uringd::log::Level;
 using uringd::log::Logger;
 
@@ -30,8 +31,8 @@ constexpr size_t time_size = std::string_view("2026-01-31T23:59:59.123Z ").size(
 
 /// A logger whose output can be read back.
 struct Logged {
-  explicit Logged(Level level = Level::debug)
-      : output(memfd_create("log", MFD_CLOEXEC)), logger(level, output.number()) {}
+  explicit Logged(Level level = Level::debug, Form form = Form::text)
+      : output(memfd_create("log", MFD_CLOEXEC)), logger(level, output.number(), form, [this] { return now_ms; }) {}
 
   /// All lines written so far, whole.
   [[nodiscard]] std::vector<std::string> full_lines() const {
@@ -58,6 +59,7 @@ struct Logged {
     return poll(&event, 1, 0) == 1;
   }
 
+  uint64_t now_ms = 1'000'000;
   Fd output;
   Logger logger;
 };
@@ -178,7 +180,7 @@ TEST_CASE("a full queue keeps the first lines, drops the others, and the next dr
 
   logged.logger.info("again");
   CHECK(after_drain(logged).back() == "info again");
-  for (size_t number = 0; number < queue_lines + 2; ++number) logged.logger.info("x");
+  for (size_t number = 0; number < queue_lines + 2; ++number) logged.logger.info(std::to_string(number));
   CHECK(after_drain(logged).back().find("2 log lines dropped") != std::string::npos);
 }
 
@@ -215,10 +217,15 @@ TEST_CASE("one drain ends while writers go on: lines that must be escaped are sl
   Logged logged;
   std::atomic<bool> go{true};
   const Clock::time_point end = Clock::now() + std::chrono::seconds(3);  // of the writers, where a drain does not end
-  const std::string flood(Logger::line_bytes, '\n');
-  for (size_t number = 0; number < queue_lines; ++number) logged.logger.info(flood);
+  // Each one another, or they would be held back.
+  const auto flood = [](size_t number) {
+    std::string text(Logger::line_bytes, '\n');
+    const std::string digits = std::to_string(number);
+    return text.replace(0, digits.size(), digits);
+  };
+  for (size_t number = 0; number < queue_lines; ++number) logged.logger.info(flood(number));
   std::thread writer([&] {
-    while (go && Clock::now() < end) logged.logger.info(flood);
+    for (size_t number = queue_lines; go && Clock::now() < end; ++number) logged.logger.info(flood(number));
   });
   logged.logger.drain();
   const size_t lines = logged.full_lines().size();
@@ -231,13 +238,13 @@ TEST_CASE("one drain ends while writers go on: lines that must be escaped are sl
 TEST_CASE("what one drain leaves, the wake descriptor still tells of") {
   Logged logged;
   std::thread writer([&] {
-    for (int number = 0; number < 20'000; ++number) logged.logger.info("x");
+    for (int number = 0; number < 20'000; ++number) logged.logger.info("x" + std::to_string(number));
   });
   for (int turn = 0; turn < 5; ++turn) logged.logger.drain();
   writer.join();
   while (logged.wakes()) logged.logger.drain();
   size_t lines = 0;
-  for (const std::string& line : logged.lines()) lines += line == "info x";
+  for (const std::string& line : logged.lines()) lines += line.starts_with("info x");
   CHECK(lines + logged.logger.dropped() == 20'000);
 }
 
@@ -284,4 +291,66 @@ TEST_CASE("lines of several threads come whole, each thread's in its order, and 
   CHECK(in_order);
   CHECK(arrived + logged.logger.dropped() == uint64_t{writer_count} * line_count);
   CHECK(arrived >= queue_lines);
+}
+
+TEST_CASE("a line of JSON is one object with time, level and msg (RFC 8259, RFC 3339)") {
+  Logged logged(Level::debug, Form::json);
+  logged.logger.error("no \"such\\file\"\n\x01\x7f");
+  logged.logger.drain();
+  const std::vector<std::string> lines = logged.full_lines();
+  REQUIRE(lines.size() == 1);
+  int parts[7] = {};
+  char rest[128] = {};
+  REQUIRE(std::sscanf(lines[0].c_str(), "{\"time\":\"%4d-%2d-%2dT%2d:%2d:%2d.%3dZ\",%127[^\n]", &parts[0], &parts[1],
+                      &parts[2], &parts[3], &parts[4], &parts[5], &parts[6], rest) == 8);
+  CHECK(std::string(rest) == R"("level":"error","msg":"no \"such\\file\"\u000a\u0001\u007f"})");
+}
+
+TEST_CASE("in JSON, what is UTF-8 stays, and what is none becomes U+FFFD, a line cut within a character too") {
+  const auto msg_of = [](const std::string& text) {
+    Logged logged(Level::debug, Form::json);
+    logged.logger.info(text);
+    logged.logger.drain();
+    const std::string line = logged.full_lines().at(0);
+    const size_t begin = line.find("\"msg\":\"") + 7;
+    return line.substr(begin, line.size() - 2 - begin);
+  };
+  CHECK(msg_of("gr\xc3\xbc\xc3\x9f \xf0\x9f\x8e\x89") == "gr\xc3\xbc\xc3\x9f \xf0\x9f\x8e\x89");
+  CHECK(msg_of("a\xff"
+               "b\xc3") == "a\\ufffdb\\ufffd");
+  CHECK(msg_of("\xed\xa0\x80") == "\\ufffd\\ufffd\\ufffd");  // a surrogate (RFC 3629 §3)
+  CHECK(msg_of(std::string(Logger::line_bytes - 1, 'x') + "\xc3\xbc").ends_with("x\\ufffd"));
+}
+
+TEST_CASE("dropped lines are told in JSON as a line like any other") {
+  Logged logged(Level::debug, Form::json);
+  for (size_t number = 0; number < queue_lines + 3; ++number) logged.logger.info(std::to_string(number));
+  logged.logger.drain();
+  CHECK(logged.full_lines().back().ends_with(R"("level":"warn","msg":"3 log lines dropped: the queue was full"})"));
+}
+
+TEST_CASE("level and form can be changed while the logger is in use, from any thread") {
+  Logged logged(Level::info);
+  logged.logger.debug("too much");
+  logged.logger.set_level(Level::debug);
+  logged.logger.debug("wanted");
+  logged.logger.set_level(Level::error);
+  logged.logger.warn("too much");
+  CHECK(after_drain(logged) == std::vector<std::string>{"debug wanted"});
+  logged.logger.set_form(Form::json);
+  logged.logger.error("now");
+  logged.logger.drain();
+  CHECK(logged.full_lines().back().ends_with(R"("level":"error","msg":"now"})"));
+
+  std::atomic<bool> go{true};
+  std::thread writer([&] {
+    for (int number = 0; go; ++number) logged.logger.info(std::to_string(number));
+  });
+  for (int turn = 0; turn < 200; ++turn) {
+    logged.logger.set_level(turn % 2 == 0 ? Level::debug : Level::error);
+    logged.logger.set_form(turn % 3 == 0 ? Form::json : Form::text);
+    logged.logger.drain();
+  }
+  go = false;
+  writer.join();
 }

@@ -59,7 +59,8 @@ TEST_CASE("a page that goes is said once, the built-in one serves, and it comes 
   REQUIRE(within(20s, [&] { return page(world) == "one"; }));
   world.tree.remove("releases/1/404.html");
   CHECK(within(20s, [&] { return page(world).empty(); }));
-  const std::string line = "site 1: error page 404 = /404.html: No such file or directory; the built-in page is used";
+  const std::string line =
+      world.sites->name_of(0) + ": error page 404 = /404.html: No such file or directory; the built-in page is used";
   CHECK(within(20s, [&] { return count_of(world.log(), line) == 1; }));
   std::this_thread::sleep_for(600ms);
   CHECK(count_of(world.log(), line) == 1);

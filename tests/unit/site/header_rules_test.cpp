@@ -99,9 +99,21 @@ TEST_CASE("a rule sets its fields where its glob matches the path, and nowhere e
   CHECK(written(site, "/").lines == Lines{nosniff});
 }
 
+TEST_CASE("a rule matches by any of the alternatives that its glob has in braces, and by no other text") {
+  const config::Site site = site_of({rule("/{fonts/**,api/*.{json,xml}}", {}, {{"X-A", "1"}}),
+                                     rule("/**/*.{css,js}", {}, {{"X-B", "1"}}), rule("/{a,b", {}, {{"X-C", "1"}})});
+  CHECK(written(site, "/fonts/sans/a.woff2").lines == Lines{"X-A: 1", nosniff});
+  CHECK(written(site, "/api/a.xml").lines == Lines{"X-A: 1", nosniff});
+  CHECK(written(site, "/api/a.js").lines == Lines{"X-B: 1", nosniff});
+  CHECK(written(site, "/fonts/a.css").lines == Lines{"X-A: 1", "X-B: 1", nosniff});
+  CHECK(written(site, "/api/deep/a.json").lines == Lines{nosniff});
+  CHECK(written(site, "/{a,b").lines == Lines{"X-C: 1", nosniff});
+  CHECK(written(site, "/a").lines == Lines{nosniff});
+}
+
 TEST_CASE("a rule matches the paths that its glob matches, whatever the pattern begins and ends with") {
   testing::Random random(4);
-  constexpr std::string_view alphabet = "/aab*?[]\\.-";
+  constexpr std::string_view alphabet = "/aab*?[]{},\\.-";
   size_t matches = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::string pattern = "/";
@@ -118,7 +130,7 @@ TEST_CASE("a rule matches the paths that its glob matches, whatever the pattern 
 }
 
 TEST_CASE("an answer without a path, to a request that could not be read, gets the rules for all paths") {
-  for (const std::string pattern : {"/**", "/*", "/**/"}) {
+  for (const std::string pattern : {"/**", "/*", "/**/", "/{a,**}", "/{,a}"}) {
     CAPTURE(pattern);
     CHECK(glob_match(pattern, ""));
     CHECK(written(site_of({rule(pattern, {}, {{"X-A", "1"}})}), "", "text/html", Answer::error).lines ==

@@ -13,7 +13,6 @@
 
 using namespace uringd;
 using site::Route;
-using site::Router;
 
 namespace {
 
@@ -22,6 +21,24 @@ config::Config config_of(const std::vector<std::vector<std::string>>& hosts) {
   for (const auto& names : hosts) config.sites.push_back({.hosts = names});
   return config;
 }
+
+/// A router over a plan of its own.
+class Router {
+ public:
+  static constexpr size_t path_limit = site::Router::path_limit;
+  explicit Router(const config::Config& config) : router_(plan_of(config), maps_, 1) {}
+  site::Router* operator->() const { return &router_; }
+
+ private:
+  static std::shared_ptr<const site::RouterPlan> plan_of(const config::Config& config) {
+    std::vector<config::Problem> warnings;
+    auto plan = site::RouterPlan::build(config, warnings);
+    REQUIRE(plan);
+    return *plan;
+  }
+  site::Maps maps_;
+  mutable site::Router router_;
+};
 
 /// A request and the route that it gets; views of the route point into it.
 struct Asked {
@@ -33,9 +50,9 @@ struct Asked {
   Asked(const Router& router, const std::string& line, const std::string& host = "example.com")
       : bytes(line + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n"),
         parser({.header_size = 65536}),
-        scratch(Router::scratch_bytes(bytes.size()), '#') {
+        scratch(site::Router::scratch_bytes(bytes.size()), '#') {
     REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == http::RequestParser::Progress::head_complete);
-    route = router.route(parser.request(), scratch);
+    route = router->route(parser.request(), scratch);
   }
 };
 
@@ -201,7 +218,7 @@ TEST_CASE("a host that no site names gets the site with *, and where there is no
 TEST_CASE("hosts compare without case, port and one trailing dot (RFC 3986 §3.2.2)") {
   const Router router(config_of({{"other"}, {"example.com", "[::1]"}}));
   for (const char* host : {"example.com", "EXAMPLE.com", "example.com:8080", "example.com.", "Example.Com.:80",
-                           "example.com:", "[::1]", "[::1]:8080"}) {
+                           "example.com:", "[::1]", "[::1]:8080", "[0:0:0:0:0:0:0:1]"}) {
     CAPTURE(host);
     CHECK(site_of(router, host) == 1);
   }
@@ -223,8 +240,8 @@ TEST_CASE("a request of HTTP/1.0 without Host gets the first site") {
   const std::string bytes = "GET /x HTTP/1.0\r\n\r\n";
   http::RequestParser parser;
   REQUIRE(parser.parse_head(bytes.data(), bytes.size()) == http::RequestParser::Progress::head_complete);
-  std::vector<char> scratch(Router::scratch_bytes(bytes.size()));
-  const Route route = router.route(parser.request(), scratch);
+  std::vector<char> scratch(site::Router::scratch_bytes(bytes.size()));
+  const Route route = router->route(parser.request(), scratch);
   CHECK(route.status == 0);
   CHECK(route.site == 0);
 }
@@ -236,4 +253,110 @@ TEST_CASE("a long host name does not disturb the path, which shares the scratch 
   CHECK(asked.route.path == "/some/path/");
   CHECK(asked.route.path.data()[asked.route.path.size()] == '\0');
   CHECK(Asked(router, "GET /x", std::string(5000, 'h') + ".example").route.site == 0);
+}
+
+namespace {
+
+config::Config with_mounts() {
+  config::Config config = config_of({{"a"}, {"b"}});
+  config.sites[0].mounts = {{"/up", "/srv/up"}, {"/up/deep", "/srv/deep"}};
+  config.sites[1].mounts = {{"/up", "/srv/other"}};
+  return config;
+}
+
+struct Placed {
+  uint32_t tree;
+  std::string path;
+  bool operator==(const Placed&) const = default;
+};
+
+Placed placed(const Router& router, const std::string& target, const std::string& host = "a") {
+  const Asked asked(router, "GET " + target, host);
+  REQUIRE(asked.route.status == 0);
+  return {asked.route.place.tree, std::string(asked.route.path_in_tree())};
+}
+
+}  // namespace
+
+TEST_CASE("a path below a mount's prefix lies in the mount's tree, the longest prefix first; trees follow the roots") {
+  const Router router(with_mounts());
+  CHECK(placed(router, "/x") == Placed{0, "/x"});
+  CHECK(placed(router, "/up/x") == Placed{2, "/x"});
+  CHECK(placed(router, "/up/") == Placed{2, "/"});
+  CHECK(placed(router, "/up/deep/x/") == Placed{3, "/x/"});
+  CHECK(placed(router, "/up/x", "b") == Placed{4, "/x"});
+  CHECK(placed(router, "/x", "b") == Placed{1, "/x"});
+}
+
+TEST_CASE("a prefix ends at a slash, and dot segments lead out of a mount before it is looked for") {
+  const Router router(with_mounts());
+  CHECK(placed(router, "/upx") == Placed{0, "/upx"});
+  CHECK(placed(router, "/upx/y") == Placed{0, "/upx/y"});
+  CHECK(placed(router, "/up/../x") == Placed{0, "/x"});
+  CHECK(placed(router, "/up/%2e%2e/%2e%2e/x") == Placed{0, "/x"});
+  CHECK(placed(router, "/x/../up/./y") == Placed{2, "/y"});
+  CHECK(placed(router, "/%75p/y") == Placed{2, "/y"});
+}
+
+TEST_CASE("a mount's prefix without its slash is a directory's name: 301") {
+  const Router router(with_mounts());
+  for (const char* target : {"/up", "/up/deep", "/x/../up"}) {
+    CAPTURE(target);
+    const Asked asked(router, std::string("GET ") + target, "a");
+    CHECK(asked.route.status == 301);
+    CHECK(asked.route.location.empty());
+  }
+}
+
+TEST_CASE("an internal rewrite is normalised and confined again, may lead into a mount, and never to a hidden name") {
+  config::Config config = with_mounts();
+  config.sites[0].rewrites = {{.match = "^/m/(.*)$", .to = "/up/$1"},
+                              {.match = "^/above$", .to = "/x/../../../etc/passwd"},
+                              {.match = "^/secret$", .to = "/.git/config"},
+                              {.match = "^/slashes$", .to = "/a///b/./"},
+                              {.match = "^/long$", .to = "/" + std::string(256, 'n')},
+                              {.match = "^/q$", .to = "/x?sort=name"},
+                              {.match = "^/percent/(.*)$", .to = "/$1"}};
+  const Router router(config);
+  CHECK(placed(router, "/m/y/") == Placed{2, "/y/"});
+  CHECK(placed(router, "/above") == Placed{0, "/etc/passwd"});
+  CHECK(placed(router, "/slashes") == Placed{0, "/a/b/"});
+  CHECK(placed(router, "/percent/%252e%252e/x") == Placed{0, "/%2e%2e/x"});  // decoded once, never again
+  CHECK(Asked(router, "GET /secret", "a").route.status == 404);
+  CHECK(Asked(router, "GET /long", "a").route.status == 404);
+  const Asked query(router, "GET /q?other=1", "a");
+  CHECK(query.route.query == "sort=name");
+  CHECK(query.route.rewritten);
+  const Asked kept(router, "GET /m/y?other=1", "a");
+  CHECK(kept.route.query == "other=1");
+  CHECK(kept.route.path.data()[kept.route.path.size()] == '\0');
+}
+
+TEST_CASE("a rule sees a hidden path before it is refused, the path with its slash, and no OPTIONS") {
+  config::Config config = config_of({{"*"}});
+  config.sites[0].rewrites = {{.match = "^/[.]git", .status = 410},
+                              {.match = "^/dir/$", .status = 403},
+                              {.match = "^/go$", .to = "https://example.org/", .status = 302}};
+  const Router router(config);
+  CHECK(Asked(router, "GET /.git/config").route.status == 410);
+  CHECK(Asked(router, "GET /.hg").route.status == 404);
+  CHECK(Asked(router, "GET /dir/").route.status == 403);
+  CHECK(Asked(router, "GET /dir").route.status == 0);
+  CHECK(Asked(router, "GET /go").route.status == 302);
+  CHECK(Asked(router, "GET /go").route.location == "https://example.org/");
+  CHECK(Asked(router, "OPTIONS /go").route.status == 204);  // a preflight must not be redirected (Fetch, CORS)
+  CHECK(Asked(router, "OPTIONS /go").route.location.empty());
+  CHECK(Asked(router, "POST /go").route.status == 405);
+}
+
+TEST_CASE("OPTIONS and what is refused have the path that GET would have, for the rules that set fields by path") {
+  config::Config config = config_of({{"*"}});
+  config.sites[0].rewrites = {{.match = "^/v1/(.*)$", .to = "/up/$1"}};
+  const Router router(config);
+  for (const char* method : {"GET", "OPTIONS", "POST", "BREW"}) {
+    CAPTURE(method);
+    CHECK(Asked(router, std::string(method) + " /v1/a%20b/").route.path == "/up/a b/");
+  }
+  CHECK(Asked(router, "OPTIONS /v1/a").route.status == 204);
+  CHECK(Asked(router, "BREW /v1/a").route.status == 501);
 }

@@ -209,6 +209,32 @@ TEST_CASE("a root opens by its name through a symlink, and a file is no root") {
   CHECK(files.completions.wait_for(3).result == -ENOENT);
 }
 
+TEST_CASE("a file opens by its own name through links that lead anywhere; a FIFO in its place is at once there") {
+  Files files;
+  std::filesystem::create_directory(files.directory.path / "data");
+  files.directory.write("data/map", "key value");
+  const std::string link = (files.directory.path / "link").string();
+  std::filesystem::create_symlink(files.directory.path / "data/map", link);
+  files.ring.open_file(link.c_str(), tag_of(1));
+  const Fd file(files.completions.wait_for(1).result);
+  REQUIRE(file.number() >= 0);
+  CHECK((fcntl(file.number(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(files.ring.attributes_of(file.number())->size_bytes == 9);
+  const std::string fifo = (files.directory.path / "fifo").string();
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  files.ring.open_file(fifo.c_str(), tag_of(2));
+  const Fd pipe(files.completions.wait_for(2).result);
+  REQUIRE(pipe.number() >= 0);
+  CHECK(files.ring.attributes_of(pipe.number())->type == FileType::other);
+  const std::string directory = files.directory.path.string();
+  files.ring.open_file(directory.c_str(), tag_of(3));
+  const Fd opened(files.completions.wait_for(3).result);
+  CHECK(files.ring.attributes_of(opened.number())->type == FileType::directory);
+  const std::string missing = (files.directory.path / "missing").string();
+  files.ring.open_file(missing.c_str(), tag_of(4));
+  CHECK(files.completions.wait_for(4).result == -ENOENT);
+}
+
 TEST_CASE("a look answers what the system call answers, and sees a file grow") {
   Files files;
   files.directory.write("a", "one");
@@ -266,6 +292,11 @@ TEST_CASE("a cached read brings what the page cache has within the turn that sub
   CHECK(completions[0].result == 8);
   CHECK(std::string_view(bytes.data(), 8) == "23456789");
   bytes = {};
+  CHECK(files.ring.read_cached(file.number(), bytes, 3) == 7);
+  CHECK(std::string_view(bytes.data(), 7) == "3456789");
+  CHECK(files.ring.read_cached(file.number(), bytes, 10) == 0);
+  CHECK(files.ring.read_cached(-1, bytes, 0) == -EBADF);
+  bytes = {};
   files.ring.read(file.number(), bytes, 5, Walk::in_thread, tag_of(2));
   CHECK(files.completions.wait_for(2).result == 5);
   CHECK(std::string_view(bytes.data(), 5) == "56789");
@@ -288,4 +319,16 @@ TEST_CASE("what was dropped from the page cache is not in it, a cached read says
   CHECK(files.completions.wait_for(2).result == 4096);
   CHECK(bytes[0] == 'x');
   CHECK(files.ring.in_page_cache(file.number(), 128 * 1024, 4096) == Cached::yes);
+}
+
+TEST_CASE("a cached read by system call says EAGAIN too of what is not there") {
+  Files files;
+  files.directory.write("a", std::string(256 * 1024, 'x'));
+  const Fd file(files.open("a"));
+  REQUIRE(fsync(file.number()) == 0);
+  REQUIRE(posix_fadvise(file.number(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+  if (files.ring.in_page_cache(file.number(), 128 * 1024, 4096) != Cached::no) return;  // tmpfs
+  std::array<char, 4096> bytes{};
+  const int result = files.ring.read_cached(file.number(), bytes, 128 * 1024);
+  CHECK((result == -EAGAIN || result == -EOPNOTSUPP));
 }

@@ -158,6 +158,87 @@ TEST_CASE("a send to a client that has gone is an error and no signal") {
   CHECK((second.result == -EPIPE || second.result == -ECONNRESET));
 }
 
+TEST_CASE("receive_once delivers one piece, says whether the socket holds more, and is over") {
+  RingOptions options;
+  options.receive_buffer_bytes = 4;
+  Pair pair(options);
+  pair.ring.receive_once(pair.server, tag_of(1));
+  pair.completions.collect(false);
+  REQUIRE(write(pair.client.number(), "hello", 5) == 5);
+  for (const auto& [tag, piece] : {std::pair(1, "hell"), {2, "o"}}) {
+    if (tag == 2) pair.ring.receive_once(pair.server, tag_of(tag));
+    const Completion got = pair.completions.wait_for(tag);
+    CHECK_FALSE(got.more);
+    CHECK(got.socket_nonempty == (tag == 1));
+    CHECK(take(pair, got) == piece);
+  }
+}
+
+TEST_CASE("poll_readable comes when there are bytes, takes none, and can be cancelled") {
+  Pair pair;
+  pair.ring.poll_readable(pair.server, tag_of(1));
+  pair.ring.cancel(tag_of(1), tag_of(2));
+  CHECK(pair.completions.wait_for(1).result == -ECANCELED);
+  CHECK(pair.completions.wait_for(2).result == 0);
+  pair.ring.poll_readable(pair.server, tag_of(3));
+  pair.completions.collect(false);
+  REQUIRE(write(pair.client.number(), "hello", 5) == 5);
+  CHECK(pair.completions.wait_for(3).result > 0);
+  pair.ring.receive_once(pair.server, tag_of(4));
+  const Completion got = pair.completions.wait_for(4);
+  REQUIRE(got.result == 5);
+  CHECK(take(pair, got) == "hello");
+  pair.client.close();
+  pair.ring.poll_readable(pair.server, tag_of(5));
+  CHECK(pair.completions.wait_for(5).result > 0);  // an end is something to receive too
+}
+
+TEST_CASE("send_and_close sends all, then closes: the client sees the bytes and the end") {
+  for (const bool as_message : {false, true}) {
+    Pair pair;
+    std::string bytes(8000, 'x');
+    iovec parts[2] = {{bytes.data(), 5000}, {bytes.data() + 5000, 3000}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    if (as_message) {
+      pair.ring.send_message_and_close(pair.server, message, tag_of(1), tag_of(2));
+    } else {
+      pair.ring.send_and_close(pair.server, bytes, tag_of(1), tag_of(2));
+    }
+    CHECK(pair.completions.wait_for(1).result == 8000);
+    CHECK(pair.completions.wait_for(2).result == 0);
+    CHECK(read_exactly(pair.client.number(), 8000) == bytes);
+    char byte = 0;
+    CHECK(read(pair.client.number(), &byte, 1) == 0);
+    pair.ring.close(pair.server, tag_of(4));
+    CHECK(pair.completions.wait_for(4).result == -EBADF);
+  }
+}
+
+TEST_CASE("a send_and_close whose send is cut short leaves the socket open") {
+  Pair pair({}, 4096);
+  const std::string filler(1 << 20, 'f');
+  int taken = 1;
+  while (taken > 0) {  // until nothing more goes in
+    pair.ring.send(pair.server, filler, tag_of(1));
+    pair.completions.collect(false);
+    usleep(50'000);
+    pair.ring.cancel(tag_of(1), tag_of(2));
+    pair.completions.wait_for(2);
+    taken = pair.completions.wait_for(1).result;
+  }
+  const std::string bytes(16384, 'x');
+  pair.ring.send_and_close(pair.server, bytes, tag_of(3), tag_of(4));
+  pair.completions.collect(false);
+  pair.ring.cancel(tag_of(3), tag_of(5));
+  CHECK(pair.completions.wait_for(5).result == 0);
+  CHECK(pair.completions.wait_for(3).result < 16384);
+  CHECK(pair.completions.wait_for(4).result == -ECANCELED);
+  pair.ring.close(pair.server, tag_of(6));
+  CHECK(pair.completions.wait_for(6).result == 0);  // it was open
+}
+
 TEST_CASE("cancel_and_close ends an armed receive, closes the socket and frees its slot: three completions") {
   Pair pair;
   pair.ring.receive_multishot(pair.server, tag_of(1));

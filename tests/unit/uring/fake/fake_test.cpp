@@ -279,6 +279,52 @@ TEST_CASE("a cancel wins or loses, before or after its target's completion, and 
   CHECK(target_first > 50);
 }
 
+TEST_CASE("send_and_close shows the client the bytes and the end, or leaves the socket open where not all went") {
+  int closed = 0;
+  int open = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    CAPTURE(seed);
+    Bench bench(seed);
+    Client* client = nullptr;
+    const Direct socket = bench.accept(client);
+    bench.world.mischief().short_send = 500;
+    const std::string bytes(100, 'x');
+    bench.ring->send_and_close(socket, bytes, tag_of(1), tag_of(2));
+    const int sent = bench.wait_for(1).result;
+    const int result = bench.wait_for(2).result;
+    CHECK(result == (sent == 100 ? 0 : -ECANCELED));
+    (sent == 100 ? closed : open) += 1;
+    if (sent < 100) {
+      bench.ring->close(socket, tag_of(3));
+      CHECK(bench.wait_for(3).result == 0);
+    }
+    bench.settle();
+    CHECK(client->received() == bytes.substr(0, static_cast<size_t>(sent)));
+    CHECK(client->saw_end());
+    CHECK(bench.world.held() == "");
+  }
+  CHECK(closed > 50);
+  CHECK(open > 50);
+}
+
+TEST_CASE("poll_readable comes with bytes and with the end, and receive_once takes one piece") {
+  Bench bench;
+  Client* client = nullptr;
+  const Direct socket = bench.accept(client);
+  bench.ring->poll_readable(socket, tag_of(1));
+  bench.ring->turn(false);
+  client->send("bytes");
+  CHECK(bench.wait_for(1).result > 0);
+  bench.ring->receive_once(socket, tag_of(2));
+  const Completion got = bench.wait_for(2);
+  CHECK(got.result == 5);
+  CHECK_FALSE(got.more);
+  bench.ring->give_back(got.buffer);
+  client->close();
+  bench.ring->poll_readable(socket, tag_of(3));
+  CHECK(bench.wait_for(3).result > 0);
+}
+
 TEST_CASE("cancel_and_close ends an armed receive and shows the client the end, whoever wins") {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     CAPTURE(seed);
@@ -670,6 +716,24 @@ TEST_CASE("a cached walk answers at once as the full walk would, or EAGAIN by ch
   CHECK(bench.open("a", Resolve::symlinks_inside, Walk::cached) == -EAGAIN);
   CHECK(bench.open("missing", Resolve::symlinks_inside, Walk::cached) == -EAGAIN);
   CHECK(bench.open("missing") == -ENOENT);
+}
+
+TEST_CASE("a file opens by its own name from the tree's top, with a slash before it or without") {
+  Bench bench;
+  bench.world.put_file("maps/..data_1/legacy.txt", "a b");
+  bench.world.put_symlink("maps/..data", "..data_1");
+  bench.world.put_symlink("maps/legacy.txt", "..data/legacy.txt");
+  for (const char* const path : {"maps/legacy.txt", "/maps/legacy.txt"}) {
+    bench.ring->open_file(path, tag_of(1));
+    const int file = bench.wait_for(1).result;
+    REQUIRE(file >= 0);
+    CHECK(bench.ring->attributes_of(file)->size_bytes == 3);
+    bench.ring->close_file(file);
+  }
+  bench.ring->open_file("maps/missing", tag_of(1));
+  CHECK(bench.wait_for(1).result == -ENOENT);
+  bench.ring->turn(false);
+  CHECK(bench.world.held() == "");
 }
 
 TEST_CASE("a look brings the attributes of its completion's time, and garbage until then") {

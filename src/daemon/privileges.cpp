@@ -1,0 +1,228 @@
+// Becoming server.user. Names are looked up (NSS), numbers are taken as they are: in a container without /etc/passwd
+// "65534:65534" works. Order: supplementary groups, group, user, capabilities, because each step takes away what the
+// one before it needs. Then everything is asked for again: of the calls, of the kernel's own account of every thread
+// (glibc carries setresuid(2) to all of them, nptl(7)), and by trying to go back.
+// A change of user clears the process' "dumpable" flag (prctl(2)), and that is left so: other processes of that user
+// cannot trace us or read our memory, and nothing here needs it (a process' own /proc/self/fd stays open to it).
+#include "uringd/daemon/privileges.hpp"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include "uringd/config/nearest.hpp"
+
+namespace uringd::daemon {
+
+namespace {
+
+struct Account {
+  uid_t user = 0;
+  gid_t group = 0;
+  bool group_written = false;
+  std::vector<gid_t> groups;  // ascending, without duplicates; `group` among them
+};
+
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string key(const std::string& user) { return "server.user = " + in_quotes(user) + ": "; }
+
+std::optional<uint32_t> number_of(std::string_view text) {
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// The reentrant look-ups differ in their types alone. 0, or an errno; `found` is null where there is no such name.
+template <typename Entry, typename Call>
+int look_up(Call call, const std::string& name, Entry& entry, std::vector<char>& buffer, Entry*& found) {
+  buffer.resize(4096);
+  for (;;) {
+    const int error = call(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    if (error != ERANGE || buffer.size() >= (size_t{1} << 24)) return error;  // a group of a million members
+    buffer.resize(buffer.size() * 4);
+  }
+}
+
+/// "; did you mean …?" from the local file: a directory service is not to be read whole for a hint.
+template <typename Next>
+std::string hint(const char* path, const std::string& name, Next next) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path, "re"), &std::fclose);
+  if (file == nullptr) return {};
+  std::vector<std::string> names;
+  for (const char* one = nullptr; (one = next(file.get())) != nullptr;) names.emplace_back(one);
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view nearest = config::nearest(name, views);
+  return nearest.empty() ? std::string() : "; did you mean " + in_quotes(nearest) + "?";
+}
+
+std::unexpected<Error> no_such(const char* kind, const char* path, const std::string& user, const std::string& name,
+                               int error, const char* (*next)(FILE*)) {
+  // These four also mean "not found" (getpwnam(3)).
+  if (error != 0 && error != ENOENT && error != ESRCH && error != EBADF && error != EPERM)
+    return failure(key(user) + "looking " + in_quotes(name) + " up: " + errno_text(error));
+  return failure(key(user) + "no such " + kind + (user == name ? "" : " " + in_quotes(name)) + hint(path, name, next));
+}
+
+std::unexpected<Error> no_such_user(const std::string& user, const std::string& name, int error) {
+  return no_such("user", "/etc/passwd", user, name, error, [](FILE* file) -> const char* {
+    const passwd* one = fgetpwent(file);
+    return one == nullptr ? nullptr : one->pw_name;
+  });
+}
+
+std::unexpected<Error> no_such_group(const std::string& user, const std::string& name, int error) {
+  return no_such("group", "/etc/group", user, name, error, [](FILE* file) -> const char* {
+    const group* one = fgetgrent(file);
+    return one == nullptr ? nullptr : one->gr_name;
+  });
+}
+
+std::vector<gid_t> groups_of(const std::string& name, gid_t group) {
+  std::vector<gid_t> groups(64);
+  int count = static_cast<int>(groups.size());
+  while (getgrouplist(name.c_str(), group, groups.data(), &count) < 0) {
+    groups.resize(std::max(static_cast<size_t>(count), groups.size() * 2));
+    count = static_cast<int>(groups.size());
+  }
+  groups.resize(static_cast<size_t>(count));
+  return groups;
+}
+
+Result<Account> account_of(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string user = text.substr(0, colon);
+  Account account;
+  std::vector<char> buffer;
+  const std::optional<uint32_t> user_number = number_of(user);
+  if (user_number) {
+    account.user = account.group = *user_number;  // of a number alone nothing says the group; never root's
+  } else {
+    passwd entry{};
+    passwd* found = nullptr;
+    const int error = look_up(getpwnam_r, user, entry, buffer, found);
+    if (found == nullptr) return no_such_user(text, user, error);
+    account.user = entry.pw_uid;
+    account.group = entry.pw_gid;
+  }
+  if (colon != std::string::npos) {
+    account.group_written = true;
+    const std::string name = text.substr(colon + 1);
+    if (const std::optional<uint32_t> number = number_of(name)) {
+      account.group = *number;
+    } else {
+      group entry{};
+      group* found = nullptr;
+      const int error = look_up(getgrnam_r, name, entry, buffer, found);
+      if (found == nullptr) return no_such_group(text, name, error);
+      account.group = entry.gr_gid;
+    }
+  }
+  account.groups = user_number ? std::vector<gid_t>{account.group} : groups_of(user, account.group);
+  std::ranges::sort(account.groups);
+  const auto duplicates = std::ranges::unique(account.groups);
+  account.groups.erase(duplicates.begin(), duplicates.end());
+  return account;
+}
+
+/// Real, effective and saved alike.
+bool is(const Account& account, bool with_group) {
+  std::array<uid_t, 3> users{};
+  std::array<gid_t, 3> groups{};
+  if (getresuid(&users[0], &users[1], &users[2]) != 0 || getresgid(&groups[0], &groups[1], &groups[2]) != 0)
+    return false;
+  return std::ranges::count(users, account.user) == 3 &&
+         (!with_group || std::ranges::count(groups, account.group) == 3);
+}
+
+/// Inheritable ones too: what a file's capabilities could bring back.
+bool drop_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const std::array<__user_cap_data_struct, 2> none{};
+  return syscall(SYS_capset, &header, none.data()) == 0;
+}
+
+/// What one line of a thread's status file says; empty when it is not there.
+std::string status_of(const std::filesystem::path& task, std::string_view name) {
+  std::ifstream file(task / "status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(name)) return line.substr(name.size());
+  return {};
+}
+
+template <typename Number>
+std::vector<Number> numbers_in(const std::string& text) {
+  std::istringstream words(text);
+  std::vector<Number> numbers;
+  for (Number number = 0; words >> number;) numbers.push_back(number);
+  return numbers;
+}
+
+bool thread_is(const std::filesystem::path& task, const Account& account) {
+  const std::vector<uid_t> users = numbers_in<uid_t>(status_of(task, "Uid:"));
+  const std::vector<gid_t> groups = numbers_in<gid_t>(status_of(task, "Gid:"));
+  std::vector<gid_t> supplementary = numbers_in<gid_t>(status_of(task, "Groups:"));
+  std::ranges::sort(supplementary);
+  if (users.size() != 4 || std::ranges::count(users, account.user) != 4) return false;
+  if (groups.size() != 4 || std::ranges::count(groups, account.group) != 4) return false;
+  if (supplementary != account.groups) return false;
+  if (account.user == 0) return true;  // root has its capabilities
+  return std::ranges::all_of(std::array{"CapPrm:", "CapEff:", "CapAmb:"}, [&](const char* set) {
+    const std::string text = status_of(task, set);
+    return text.find_first_not_of("\t0") == std::string::npos;
+  });
+}
+
+/// The first thing that is not as it should be, or an empty string.
+std::string what_is_left(const Account& account) {
+  if (!is(account, true)) return "the ids are not the ones that were set";
+  std::error_code no_proc;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", no_proc))
+    if (!thread_is(task.path(), account)) return "thread " + task.path().filename().string() + " has kept privileges";
+  if (account.user != 0 && setresuid(static_cast<uid_t>(-1), 0, static_cast<uid_t>(-1)) == 0)
+    return "the way back to root is open";
+  if (account.user != 0 && account.group != 0 && setresgid(static_cast<gid_t>(-1), 0, static_cast<gid_t>(-1)) == 0)
+    return "the way back to root's group is open";
+  return {};
+}
+
+std::unexpected<Error> refused(const std::string& user, const char* call, int error) {
+  if (error == EPERM) {
+    return failure(key(user) + "needs root: started as uid " + std::to_string(geteuid()) +
+                   "; start as root or leave server.user out");
+  }
+  const std::string advice = error == EINVAL ? " (a container's user namespace may not have that id)" : "";
+  return failure(key(user) + call + ": " + errno_text(error) + advice);
+}
+
+}  // namespace
+
+Result<void> become_user(const std::string& user) {
+  if (user.empty()) return {};
+  const Result<Account> account = account_of(user);
+  if (!account) return std::unexpected(account.error());
+  if (is(*account, account->group_written)) return {};
+  if (setgroups(account->groups.size(), account->groups.data()) != 0) return refused(user, "setgroups", errno);
+  if (setresgid(account->group, account->group, account->group) != 0) return refused(user, "setresgid", errno);
+  if (setresuid(account->user, account->user, account->user) != 0) return refused(user, "setresuid", errno);
+  if (account->user != 0 && !drop_capabilities()) return refused(user, "capset", errno);
+  if (const std::string left = what_is_left(*account); !left.empty())
+    return failure(key(user) + "the privileges are not gone: " + left);
+  return {};
+}
+
+}  // namespace uringd::daemon
