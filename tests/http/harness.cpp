@@ -304,13 +304,10 @@ void Server::check_errors_clean() const {
   }
 }
 
-namespace {
-
-/// What each thread of a process that does not end waits for, by the kernel's word.
-std::string where_it_waits(pid_t pid) {
+std::string Server::where_it_waits() const {
   std::string text;
   std::error_code none;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", none)) {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", none)) {
     for (const char* file : {"comm", "wchan", "syscall", "stack"}) {
       std::ifstream in(thread.path() / file);
       text += std::string(std::istreambuf_iterator<char>(in), {}) + " ";
@@ -320,13 +317,11 @@ std::string where_it_waits(pid_t pid) {
   return text;
 }
 
-}  // namespace
-
 void Server::stop() {
   if (pid_ < 0) return;
   send_signal(pid_, SIGTERM);
   const std::optional<int> code = reap(pid_, kPatience);
-  const std::string waits = code ? "" : where_it_waits(pid_);
+  const std::string waits = code ? "" : where_it_waits();
   if (!code) kill_and_reap(pid_);
   pid_ = -1;
   INFO("stderr: ", errors(), waits);

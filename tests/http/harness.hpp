@@ -94,6 +94,9 @@ class Server {
   /// VmRSS of the process.
   [[nodiscard]] std::uint64_t resident_kib() const;
 
+  /// What each of its threads waits for, by the kernel's word.
+  [[nodiscard]] std::string where_it_waits() const;
+
   [[nodiscard]] Client connect(int receive_buffer_bytes = 0) const { return Client::tcp(port_, receive_buffer_bytes); }
   /// One answer over a connection of its own.
   Response get(std::string_view target, std::string_view fields = "") const;

@@ -1,22 +1,29 @@
 #!/bin/sh
 # Holds tests/count.awk, which turns meson's log into the closing line "N passed, N failed" of ./dev test: a program
-# that failed must never count as passed. Each case is a log, as meson 1.7 writes it, and the counts that must come out.
+# that failed must never count as passed; and tests/failed.awk, which says what runs a second time. Each case is a log,
+# as meson 1.7 writes it, and what must come out.
 set -eu
 unset CDPATH
 cd -- "$(dirname -- "$0")/.."
 passed=0
 failed=0
 
-# expect NAME COUNTS LOG
-expect() {
-  got=$(printf '%s' "$3" | awk -f count.awk)
-  if [ "$got" = "$2" ]; then
+# same NAME EXPECTED GOT
+same() {
+  if [ "$3" = "$2" ]; then
     passed=$((passed + 1))
   else
-    printf '%s: expected "%s", counted "%s"\n' "$1" "$2" "$got"
+    printf '%s: expected "%s", got "%s"\n' "$1" "$2" "$3"
     failed=$((failed + 1))
   fi
 }
+
+# expect NAME COUNTS LOG
+expect() { same "$1" "$2" "$(printf '%s' "$3" | awk -f count.awk)"; }
+
+# failing NAME NAMES LOG, and others NAME LINES LOG
+failing() { same "$1" "$2" "$(printf '%s' "$3" | awk -f failed.awk)"; }
+others() { same "$1" "$2" "$(printf '%s' "$3" | awk -v others=1 -f failed.awk)"; }
 
 # entry OUTPUT RESULT: one test program's line.
 entry() { printf '{"name": "x", "stdout": "%s", "result": "%s", "returncode": 0}\n' "$1" "$2"; }
@@ -44,6 +51,12 @@ expect 'failed rows are counted one by one' '10 4' "$(entry "x: cases: 9 passed,
 expect 'a crash behind a green table is a failure' '9 1' "$(entry 'x: cases: 9 passed, 0 failed\n' FAIL)"
 expect 'output that looks like a result is not one' '0 1' "$(entry 'said: \"result\": \"OK\"' FAIL)"
 expect 'a line that was cut off is a failure' '0 1' '{"name": "cut in the mid'
+
+log=$(entry '' OK; entry "$red" FAIL | sed 's/"x"/"uringd:fuzz \/ fuzz date"/'; entry '' SKIP; entry '' TIMEOUT)
+failing 'those that failed are named as meson takes them' "$(printf 'fuzz date\nx')" "$log"
+failing 'where all passed there is none' '' "$(entry "$green" OK)"
+others 'the others are the lines that stay' "$(entry '' OK; entry '' SKIP)" "$log"
+others 'a line that was cut off stays, as the failure that it is' '{"name": "cut in the mid' '{"name": "cut in the mid'
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
