@@ -1,8 +1,6 @@
 // The validators of a streamed file, and the look that tells whether it held still.
 #include "uringd/disk/open_file.hpp"
 
-#include <algorithm>
-
 #include "uringd/cache/etag.hpp"
 
 namespace uringd::disk {
@@ -29,31 +27,6 @@ OpenFile::~OpenFile() {
   } else {
     ring_.close_file(descriptor_);
   }
-}
-
-// A look at every page costs a quarter of what sending them does; pages that were there a moment ago and are in use are
-// not what the kernel gives up first.
-bool OpenFile::resident(Transfer& transfer, uint64_t offset, size_t bytes, uint64_t now_ms) {
-  constexpr uint64_t believed_ms = 1000;
-  constexpr size_t most_stretches = size_t{1} << 16;  // 64 GiB: 8 KiB of bits
-  if (now_ms - seen_since_ms_ >= believed_ms) {
-    seen_resident_.clear();
-    seen_since_ms_ = now_ms;
-  }
-  const uint64_t stretch = offset / stretch_bytes;
-  if (stretch < seen_resident_.size() && seen_resident_[stretch]) {
-    return transfer.resident(descriptor_, offset, bytes, true);
-  }
-  const uint64_t first = stretch * stretch_bytes;
-  const uint64_t whole = std::min(stretch_bytes, attributes_.size_bytes - first);
-  if (!transfer.resident(descriptor_, first, whole, false)) {
-    return bytes < whole && transfer.resident(descriptor_, offset, bytes, false);
-  }
-  if (stretch < most_stretches) {
-    if (seen_resident_.size() <= stretch) seen_resident_.resize(stretch + 1);
-    seen_resident_[stretch] = true;
-  }
-  return true;
 }
 
 bool OpenFile::held_still() const {

@@ -48,7 +48,7 @@ Transferred KernelTransfer::send(std::span<const char> before, int file, uint64_
     return errno == EAGAIN || errno == EINTR ? Transferred::End::full : Transferred::End::broken;
   };
   if (!before.empty()) {
-    const ssize_t sent = ::send(socket, before.data(), before.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket, before.data(), before.size(), MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
     if (sent < 0) return {refused()};
     if (static_cast<size_t>(sent) < before.size()) return {Transferred::End::full, 0, static_cast<size_t>(sent)};
   }

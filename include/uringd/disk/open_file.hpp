@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "uringd/disk/describe.hpp"
+#include "uringd/disk/resident_blocks.hpp"
 #include "uringd/disk/transfer.hpp"
 #include "uringd/http/content_coding.hpp"
 #include "uringd/uring/ring.hpp"
@@ -54,9 +55,11 @@ class OpenFile {
   [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
   /// Bytes are sent by reference a stretch at a time, or up to the end of one.
   static constexpr uint64_t stretch_bytes = uint64_t{1} << 20;
-  /// Whether [offset, offset + bytes), within one stretch, is in the page cache: looked through page by page unless the
-  /// whole stretch was within the last second.
-  [[nodiscard]] bool resident(Transfer& transfer, uint64_t offset, size_t bytes, uint64_t now_ms);
+  /// Whether [offset, offset + bytes) is in the page cache: looked through page by page unless it was within the last
+  /// second.
+  [[nodiscard]] bool resident(Transfer& transfer, uint64_t offset, size_t bytes, uint64_t now_ms) {
+    return resident_.has(transfer, descriptor_, attributes_.size_bytes, offset, bytes, now_ms);
+  }
   /// True when the file's attributes are still those it was opened with.
   [[nodiscard]] bool held_still() const;
   /// The same, by attributes that were looked for elsewhere.
@@ -67,8 +70,7 @@ class OpenFile {
   uring::Ring& ring_;
   int descriptor_;
   uint32_t references_ = 0;
-  std::vector<bool> seen_resident_;  // by stretch, since then:
-  uint64_t seen_since_ms_ = 0;
+  ResidentBlocks resident_;
   uring::Attributes attributes_;
   Facts facts_;
   Place place_;
