@@ -54,7 +54,7 @@ class OpenFile {
   /// Strong: a hash of size, mtime and ctime (ns) and inode of the descriptor that is read.
   [[nodiscard]] std::string_view etag() const { return {etag_, sizeof etag_}; }
   /// Bytes are sent by reference a stretch at a time, or up to the end of one.
-  static constexpr uint64_t stretch_bytes = uint64_t{1} << 20;
+  static constexpr uint64_t stretch_bytes = uint64_t{2} << 20;
   /// Whether [offset, offset + bytes) is in the page cache: looked through page by page unless it was within the last
   /// second.
   [[nodiscard]] bool resident(Transfer& transfer, uint64_t offset, size_t bytes, uint64_t now_ms) {

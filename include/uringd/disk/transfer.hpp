@@ -24,9 +24,9 @@ class Transfer {
  public:
   /// Once per descriptor of a socket: makes it one that does not block. False: it cannot be used.
   [[nodiscard]] virtual bool prepare(int socket) = 0;
-  /// Whether the bytes [offset, offset + bytes) of `file` are in the page cache: all of them, or (`ends_only`, which
-  /// costs a tenth) at least the first and the last.
-  [[nodiscard]] virtual bool resident(int file, uint64_t offset, size_t bytes, bool ends_only) = 0;
+  /// Whether the bytes [offset, offset + bytes) of `file` are in the page cache: all of them, or (`sampled`, which
+  /// costs a tenth) the first, the last and one of each MiB.
+  [[nodiscard]] virtual bool resident(int file, uint64_t offset, size_t bytes, bool sampled) = 0;
   /// Sends `before`, then those bytes, or as many of all that as the socket takes.
   [[nodiscard]] virtual Transferred send(std::span<const char> before, int file, uint64_t offset, size_t bytes,
                                          int socket) = 0;
@@ -39,7 +39,7 @@ class Transfer {
 class KernelTransfer final : public Transfer {
  public:
   [[nodiscard]] bool prepare(int socket) override;
-  [[nodiscard]] bool resident(int file, uint64_t offset, size_t bytes, bool ends_only) override;
+  [[nodiscard]] bool resident(int file, uint64_t offset, size_t bytes, bool sampled) override;
   [[nodiscard]] Transferred send(std::span<const char> before, int file, uint64_t offset, size_t bytes,
                                  int socket) override;
 };

@@ -145,7 +145,7 @@ TEST_CASE("a socket that takes part of a stretch is waited for, and gets the res
 
 TEST_CASE("pages that are not in memory come as a piece, and those behind them by reference again") {
   Referred world;
-  world.transfer.resident_from = size_t{1} << 20;
+  world.transfer.resident_from = disk::OpenFile::stretch_bytes;
   world.start(0, 3'000'000);
   CHECK(world.client.reading == 1);
   std::string got;
@@ -159,16 +159,16 @@ TEST_CASE("pages that are not in memory come as a piece, and those behind them b
   CHECK(world.stream->finished());
   const bool same = got + world.transfer.sent == world.bench.content;
   CHECK(same);
-  CHECK(got.size() >= size_t{1} << 20);
+  CHECK(got.size() >= disk::OpenFile::stretch_bytes);
   CHECK(world.bench.disk->counters().referred_bytes > 0);
   world.leave();
 }
 
 TEST_CASE("each stretch is looked for in memory before it goes by reference") {
   Referred world;
-  world.transfer.resident_until = size_t{1} << 20;
+  world.transfer.resident_until = disk::OpenFile::stretch_bytes;
   world.start(0, 3'000'000);
-  CHECK(world.client.referred == size_t{1} << 20);
+  CHECK(world.client.referred == disk::OpenFile::stretch_bytes);
   CHECK(world.stream->holds_piece());
   world.leave();
 }
@@ -255,7 +255,7 @@ TEST_CASE("by reference a head goes before the pages, also where the socket take
 TEST_CASE("by reference nothing of a head goes before a piece that must be read") {
   Referred world;
   world.client.head = "head";
-  world.transfer.resident_from = size_t{1} << 20;
+  world.transfer.resident_from = disk::OpenFile::stretch_bytes;
   world.start(0, 3'000'000);
   CHECK(world.stream->holds_piece());
   CHECK(world.transfer.sent.empty());

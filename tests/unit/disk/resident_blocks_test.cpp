@@ -16,12 +16,12 @@ struct PageCache final : Transfer {
   struct Look {
     uint64_t offset;
     size_t bytes;
-    bool ends_only;
+    bool sampled;
     bool operator==(const Look&) const = default;
   };
   bool prepare(int) override { return true; }
-  bool resident(int, uint64_t offset, size_t bytes, bool ends_only) override {
-    looks.push_back({offset, bytes, ends_only});
+  bool resident(int, uint64_t offset, size_t bytes, bool sampled) override {
+    looks.push_back({offset, bytes, sampled});
     return offset >= from && offset + bytes <= until;
   }
   Transferred send(std::span<const char>, int, uint64_t, size_t, int) override { return {Transferred::End::broken}; }
@@ -40,7 +40,7 @@ struct File {
 
 }  // namespace
 
-TEST_CASE("a part of a block is looked for as the whole block, and the next part of it by its ends") {
+TEST_CASE("a part of a block is looked for as the whole block, and the next part of it by a sample") {
   File file;
   CHECK(file.has(kBlock + 10, 100));
   CHECK(file.cache.looks == std::vector<PageCache::Look>{{kBlock, kBlock, false}});
@@ -78,20 +78,20 @@ TEST_CASE("the known beginning does not vouch for what follows it") {
   CHECK(!file.has(kBlock - 10, 21));
 }
 
-TEST_CASE("a known block whose ends have gone is not there") {
+TEST_CASE("a known block whose sample has gone is not there") {
   File file;
   CHECK(file.has(0, kBlock));
   file.cache.from = 1;
   CHECK(!file.has(0, 100));
 }
 
-TEST_CASE("after a second all is looked for anew") {
+TEST_CASE("after ten seconds all is looked for anew") {
   File file;
-  CHECK(file.has(0, kBlock, 5000));
-  CHECK(file.has(0, kBlock, 5999));
-  CHECK(file.cache.looks.front().ends_only);
-  CHECK(file.has(0, kBlock, 6000));
-  CHECK(!file.cache.looks.front().ends_only);
+  CHECK(file.has(0, kBlock, 20000));
+  CHECK(file.has(0, kBlock, 29999));
+  CHECK(file.cache.looks.front().sampled);
+  CHECK(file.has(0, kBlock, 30000));
+  CHECK(!file.cache.looks.front().sampled);
 }
 
 TEST_CASE("beyond 64 GiB nothing is remembered") {
@@ -99,5 +99,5 @@ TEST_CASE("beyond 64 GiB nothing is remembered") {
   const uint64_t far = (uint64_t{1} << 19) * kBlock;
   CHECK(file.blocks.has(file.cache, 3, far + kBlock, far, kBlock, 5000));
   CHECK(file.blocks.has(file.cache, 3, far + kBlock, far, kBlock, 5000));
-  CHECK(!file.cache.looks.back().ends_only);
+  CHECK(!file.cache.looks.back().sampled);
 }
