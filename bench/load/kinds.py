@@ -52,8 +52,11 @@ class Uringd(Server):
         tables = [f'[server]\nlisten = ["127.0.0.1:{port}"]\nworkers = {setup.workers}\n']
         if setup.connections:
             tables.append(f"[limits]\nconnections = {setup.connections}\n")
-        if setup.cache_size:
-            tables.append(f'[cache]\nsize = "{setup.cache_size}"\n')
+        cache = [f'size = "{setup.cache_size}"'] if setup.cache_size else []
+        if setup.root is None and setup.size > 64 << 10:  # the default; a file that all ask for is worth more
+            cache.append('max_file_size = "1MiB"')
+        if cache:
+            tables.append("\n".join(["[cache]", *cache, ""]))
         zero_copy = self.zero_copy or setup.zero_copy
         if zero_copy and self.knows_zero_copy():
             tables.append(f'[disk]\nzero_copy = "{zero_copy}"\n')

@@ -30,7 +30,8 @@ size_t buckets_for(size_t capacity_bytes, size_t entry_bytes) {
 }  // namespace
 
 Cache::Cache(const CacheOptions& options)
-    : capacity_bytes_(options.capacity_bytes),
+    : pages_(options.pages),
+      capacity_bytes_(options.capacity_bytes),
       file_limit_(options.file_limit),
       entry_bytes_(options.entry_bytes),
       bucket_mask_(buckets_for(capacity_bytes_, entry_bytes_) - 1),

@@ -71,14 +71,27 @@ Entry* Entry::allocate(const Key& key, std::string_view name, Kind kind, size_t 
   std::memcpy(text, key.path.data(), key.path.size());
   std::memcpy(text + entry->name_at_, name.data(), name.size());
   text[text_bytes] = '\0';
-  entry->body_ = text + text_bytes + 1;
+  entry->body_ = entry->head_end_ = text + text_bytes + 1;
   return entry;
 }
 
-EntryRef Entry::make(const Key& key, std::string_view name, size_t lines_bytes, size_t body_bytes, size_t* account) {
-  Entry* entry = allocate(key, name, Kind::content, head_room_bytes + lines_bytes + body_bytes, 0, account);
-  if (!entry) return {};
-  entry->body_ += head_room_bytes + lines_bytes;
+EntryRef Entry::make(const Key& key, std::string_view name, size_t lines_bytes, size_t body_bytes, size_t* account,
+                     PageMemory* pages) {
+  std::span<char> piece;
+  if (pages && body_bytes >= worth_paging_bytes) piece = pages->allocate(body_bytes);
+  const size_t head_bytes = head_room_bytes + lines_bytes;
+  Entry* entry =
+      allocate(key, name, Kind::content, head_bytes + (piece.empty() ? body_bytes : 0), piece.size(), account);
+  if (!entry) {
+    if (!piece.empty()) pages->free(piece, false);
+    return {};
+  }
+  entry->head_end_ += head_bytes;
+  entry->body_ = entry->head_end_;
+  if (!piece.empty()) {
+    entry->body_ = piece.data();
+    entry->pages_ = pages;
+  }
   entry->body_bytes_ = body_bytes;
   entry->lines_bytes_ = static_cast<uint32_t>(lines_bytes);
   return EntryRef(entry);
@@ -128,10 +141,10 @@ bool Entry::seal(const EntryFacts& facts, std::string_view lines, int64_t now_s)
     modified_at_ = static_cast<uint16_t>(std::string_view(text, size).find(name) + name.size());
   }
   lines_bytes_ = static_cast<uint32_t>(lines.size());
-  char* lines_place = body_ - 2 - lines.size();
+  char* lines_place = head_end_ - 2 - lines.size();
   if (!lines.empty()) std::memmove(lines_place, lines.data(), lines.size());
   std::memcpy(lines_place - (size - 2), text, size - 2);
-  std::memcpy(body_ - 2, "\r\n", 2);
+  std::memcpy(head_end_ - 2, "\r\n", 2);
   head_bytes_ = static_cast<uint32_t>(size + lines.size());
   date_s_ = now_s;
   return true;
@@ -139,7 +152,7 @@ bool Entry::seal(const EntryFacts& facts, std::string_view lines, int64_t now_s)
 
 bool Entry::patch_date(int64_t now_s, std::string_view date) {
   if (pins() > 0) return false;
-  std::memcpy(body_ - head_bytes_ + http::date_offset(200), date.data(), date.size());
+  std::memcpy(head_end_ - head_bytes_ + http::date_offset(200), date.data(), date.size());
   date_s_ = now_s;
   return true;
 }
@@ -166,6 +179,7 @@ void Entry::destroy() {
     if (copy) copy->attached_ = false;
   }
   if (account_) *account_ -= charge_bytes_;
+  if (pages_) pages_->free({body_, body_bytes_}, referred_);
   this->~Entry();
   std::free(this);
 }

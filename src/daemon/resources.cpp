@@ -161,6 +161,7 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
   server::WorkerOptions options;
   options.index = index;
   options.connection_slots = connections;
+  options.cache_pages = true;
   options.cache_bytes = share(config.cache.size_bytes.value_or(std::clamp(memory / 4, 16 * MiB, 1 * GiB)));
   // Sockets are direct and take none. An open file pins some 2 KiB of the kernel's memory.
   const uint64_t in_use = 1024 + 2 * uint64_t{config.disk.queue_size};

@@ -208,6 +208,11 @@ void Disk::let_go_of_socket(uring::Direct socket) {
   if (descriptor >= 0) ring_.close_file(descriptor);
 }
 
+void Disk::keep_descriptor(uring::Direct socket, int descriptor) {
+  if (transfer().prepare(descriptor)) sockets_.keep(socket, descriptor);
+  if (sockets_.find(socket) != descriptor) ring_.close_file(descriptor);
+}
+
 // Reads and sends in turn, so that neither starves the other; whoever frees memory or a place calls this.
 void Disk::serve_streams() {
   line_stuck_ = false;

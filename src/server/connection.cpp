@@ -93,6 +93,7 @@ void Connection::on_completion(const uring::Completion& completion) {
     case Step::cancel:
     case Step::shutdown: break;
     case Step::close: on_close(completion.result); break;
+    case Step::install: on_installed(completion.result); break;
   }
   if (state_ == State::closing) continue_close();
 }
@@ -191,6 +192,7 @@ void Connection::submit_send() {
   CHECK(!send_lent_);
   talk_->rest = talk_->output.rest();
   CHECK(talk_->rest.bytes > 0);
+  if (refers()) return context_.referrers.push_back(tag(Step::send));
   send_lent_ = true;
   ++lent_;
   const bool last = ends_with_send();
@@ -229,10 +231,7 @@ void Connection::on_send(int result) {
     return begin_close();
   }
   if (result > 0) {
-    context_.counters.sent_bytes += static_cast<uint64_t>(result);
-    talk_->answer_begun = true;
-    if (talk_->record) talk_->record->sent += static_cast<uint64_t>(result);
-    progressed();
+    on_sent(static_cast<size_t>(result));
     if (talk_->output.sent(static_cast<size_t>(result))) return on_sent_all();
   }
   if (!talk_->stream || !talk_->stream->holds_piece()) return submit_send();
@@ -241,6 +240,13 @@ void Connection::on_send(int result) {
   poll_lent_ = true;
   ++lent_;
   context_.ring.poll_writable(socket_, tag(Step::poll));
+}
+
+void Connection::on_sent(size_t bytes) {
+  context_.counters.sent_bytes += bytes;
+  talk_->answer_begun = true;
+  if (talk_->record) talk_->record->sent += bytes;
+  progressed();
 }
 
 void Connection::on_sent_all() {
@@ -265,7 +271,8 @@ void Connection::on_sent_all() {
 void Connection::on_writable() {
   poll_lent_ = false;
   if (state_ == State::closing) return;
-  CHECK(state_ == State::sending && talk_->stream);
+  CHECK(state_ == State::sending);
+  if (!talk_->stream) return submit_send();
   if (talk_->stream->holds_piece()) return talk_->stream->ask_turn(talk_->output.rest().bytes);
   await_stream();
 }

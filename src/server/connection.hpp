@@ -54,6 +54,8 @@ class Connection final : public Timer,
   void drain();
   /// Its request began with those.
   [[nodiscard]] bool uses(const Settings& settings) const { return talk_ && talk_->settings == &settings; }
+  /// At the end of a turn in which it put itself in Context::referrers: sends what can go by reference.
+  void send_pages();
   /// Closes, whatever is under way.
   void end() { begin_close(); }
   /// Receives again, where that is wanted and not under way: the one place that arms it.
@@ -61,7 +63,7 @@ class Connection final : public Timer,
 
  private:
   enum class State : uint8_t { receiving, waiting, sending, lingering, closing };
-  enum class Step : uint8_t { peer, receive, rest, send, cancel, shutdown, poll, look, close };
+  enum class Step : uint8_t { peer, receive, rest, send, cancel, shutdown, poll, look, close, install };
   enum class Stage : uint8_t { head, body, ready };  // of the request being received
   enum class Handled : uint8_t { replied, streaming, waiting, flush_first };
 
@@ -88,6 +90,11 @@ class Connection final : public Timer,
   void flush();
   void submit_send();
   [[nodiscard]] bool ends_with_send() const;
+
+  // connection_pages.cpp: entries' pages, by reference
+  [[nodiscard]] bool refers();
+  void on_installed(int descriptor);
+  void on_sent(size_t bytes);
 
   // connection_end.cpp: deadlines, and the end
   void rest();
@@ -189,6 +196,7 @@ class Connection final : public Timer,
   Handled reply_status(int status, const StatusFacts& facts);
   Handled reply_status(int status) { return reply_status(status, {}); }
   [[nodiscard]] bool reply_plain_hit(cache::Entry& entry);
+  [[nodiscard]] bool reply_paged_hit(cache::Entry& entry);
   [[nodiscard]] http::ConnectionField connection_field() const;
   [[nodiscard]] site::HeaderLines site_lines(site::Answer answer, std::string_view media_type,
                                              std::span<char, site::HeaderRules::most_bytes> out);
@@ -219,6 +227,7 @@ class Connection final : public Timer,
   bool rest_lent_ = false;  // a poll in its place
   bool send_lent_ = false;
   bool poll_lent_ = false;
+  bool installing_ = false;
   bool paused_ = false;           // more pipelined bytes wait than are good for us: receive is being cancelled
   bool peer_closed_ = false;      // the client sends no more
   bool close_after_ = false;      // this response is the last one

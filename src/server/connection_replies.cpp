@@ -86,6 +86,7 @@ void Connection::decide_persistence() {
 // The common case: a whole entry for an unconditional GET on a persistent HTTP/1.1 connection. Alone it is sent from
 // where it lies; among pipelined ones it is copied into the batch.
 bool Connection::reply_plain_hit(cache::Entry& entry) {
+  if (entry.paged()) return reply_paged_hit(entry);
   const std::span<const char> bytes = entry.head_and_body();
   if (!more_input_ && talk_->output.empty() && entry.date_current(context_.clock.wall_s, context_.date_text())) {
     talk_->output.add_span(bytes, cache::EntryRef(&entry));
@@ -97,6 +98,19 @@ bool Connection::reply_plain_hit(cache::Entry& entry) {
   std::memcpy(space.data(), bytes.data(), bytes.size());
   std::memcpy(space.data() + http::date_offset(200), context_.date.data(), context_.date.size());
   talk_->output.commit(bytes.size());
+  return true;
+}
+
+// Its pages cannot have the head before them; nor can they wait for those of another answer.
+bool Connection::reply_paged_hit(cache::Entry& entry) {
+  const std::span<const char> head = entry.head();
+  if (!talk_->output.empty()) return false;
+  const std::span<char> space = talk_->output.room(head.size(), false);
+  if (space.empty()) return false;
+  std::ranges::copy(head, space.begin());
+  std::memcpy(space.data() + http::date_offset(200), context_.date.data(), context_.date.size());
+  talk_->output.commit(head.size());
+  talk_->output.add_span(entry.body(), cache::EntryRef(&entry));
   return true;
 }
 
@@ -122,7 +136,7 @@ Connection::Handled Connection::reply_entry(cache::Entry& entry) {
       !conditional(request) && reply_plain_hit(entry)) {
     talk_->exchange.status = 200;
     talk_->exchange.body_bytes = entry.body().size();
-    talk_->exchange.before_body = static_cast<uint32_t>(entry.head_and_body().size() - entry.body().size());
+    talk_->exchange.before_body = static_cast<uint32_t>(entry.head().size());
     talk_->exchange.coding = entry.facts().coding;
     return Handled::replied;
   }

@@ -54,8 +54,10 @@ struct Context {
     size_t size = 0;
     http::AcceptedCodings accepted = http::accepted_codings(std::string_view{});
   } last_codings;
-  site::Route route;             // of the request that was routed last, and
-  const Talk* routed = nullptr;  // whose it is, until that one's bytes move or its scratch is used again
+  site::Route route;                  // of the request that was routed last, and
+  const Talk* routed = nullptr;       // whose it is, until that one's bytes move or its scratch is used again
+  std::vector<uring::Tag> referrers;  // connections that send pages when the turn is over
+  PageMemory* pages = nullptr;        // where larger entries' bodies lie; nullptr: there is none
   bool draining = false;
   uint64_t refusal_told_ms = 0;                   // the last line about a client that was closed without an answer
   List<Connection, InWorker> connections;         // all of them, newest last

@@ -119,6 +119,7 @@ Output::Rest Output::rest() {
     const size_t skipped = sent_ - composed_bytes_;
     add(span_.data() + skipped, span_.size() - skipped);
   }
+  rest.span_bytes = span_.size() - span_sent();
   return rest;
 }
 

@@ -70,10 +70,13 @@ class Output {
     std::array<iovec, 2> parts;
     size_t count;
     size_t bytes;
+    size_t span_bytes;  // of the last part, where that is the span
   };
   [[nodiscard]] Rest rest();
   /// `bytes` more were sent. True when nothing is left.
   bool sent(size_t bytes);
+  /// The entry whose bytes the span is, or nullptr.
+  [[nodiscard]] cache::Entry* pinned() const { return pin_.get(); }
   /// Bytes of the span that were sent.
   [[nodiscard]] size_t span_sent() const { return sent_ > composed_bytes_ ? sent_ - composed_bytes_ : 0; }
   void clear();

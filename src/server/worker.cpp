@@ -26,6 +26,9 @@ constexpr uint64_t last_moment_ms = 100;
 constexpr uint32_t first_connections = 256;  // whose memory is touched at start
 constexpr size_t first_blocks = 32;
 
+// Address space only, and room for a capacity that grows. What does not fit lies where small bodies do.
+size_t page_memory_bytes(size_t cache_bytes) { return std::max(4 * cache_bytes, size_t{1} << 30); }
+
 void touch(std::span<char> memory) {
   for (size_t offset = 0; offset < memory.size(); offset += 4096) {
     static_cast<volatile char*>(memory.data())[offset] = 0;
@@ -46,7 +49,8 @@ Worker::Implementation::Implementation(const WorkerOptions& worker_options,
       access_log(ring, shared_logger),
       wheel(ring.monotonic_ns() / 1'000'000),
       piece_memory(std::move(pieces)),
-      cache({.capacity_bytes = options.cache_bytes, .file_limit = options.kept_files}),
+      page_memory(options.cache_pages ? PageMemory::create(page_memory_bytes(options.cache_bytes)) : nullptr),
+      cache({.capacity_bytes = options.cache_bytes, .file_limit = options.kept_files, .pages = page_memory.get()}),
       disk(ring, cache, *piece_memory, clock, logger, shared_snapshot->sites(), helper,
            disk_options(shared_snapshot->config())),
       slab(connection_slots()),
@@ -65,7 +69,8 @@ Worker::Implementation::Implementation(const WorkerOptions& worker_options,
               .hash_seed = options.hash_seed,
               .settings = &settings.emplace_back(shared_snapshot, options.index),
               .config = &shared_snapshot->config(),
-              .scratch = scratch} {
+              .scratch = scratch,
+              .pages = page_memory.get()} {
   disk.reconfigure(disk_options(*context.config), shared_snapshot->slots());
   context.input_budget.limit_bytes = options.input_bytes;
   if (options.populate) {
@@ -118,7 +123,7 @@ void Worker::Implementation::look_at_clock() {
 }
 
 void Worker::Implementation::turn(bool wait) {
-  const std::span<const uring::Completion> completions = ring.turn(wait && !disk.eager());
+  const std::span<const uring::Completion> completions = ring.turn(wait && !disk.eager() && context.referrers.empty());
   look_at_clock();
   for (const uring::Completion& completion : completions) dispatch(completion);
   end_of_turn();
@@ -149,7 +154,17 @@ void Worker::Implementation::dispatch(const uring::Completion& completion) {
   }
 }
 
+// Each once: what sends more, or answers another request by it, is among those of the next turn.
+void Worker::Implementation::send_pages() {
+  referrers.swap(context.referrers);
+  for (const uring::Tag& tag : referrers) {
+    if (Connection* connection = slab.find(tag.slot, tag.generation)) connection->send_pages();
+  }
+  referrers.clear();
+}
+
 void Worker::Implementation::end_of_turn() {
+  if (!context.referrers.empty()) send_pages();
   while (Connection* connection = context.await_buffers.pop_front()) connection->arm_receive();
   wheel.advance(clock.monotonic_ms, [](Timer& timer) { static_cast<Connection&>(timer).on_deadline(); });
   disk.on_tick();

@@ -38,6 +38,7 @@ struct Worker::Implementation final : AcceptSink {
   void turn(bool wait);
   void dispatch(const uring::Completion& completion);
   void end_of_turn();
+  void send_pages();
   void trim_when_idle();
   void arm_timer();
 
@@ -76,6 +77,7 @@ struct Worker::Implementation final : AcceptSink {
   Clock clock;
   TimerWheel wheel;
   std::unique_ptr<disk::PieceMemory> piece_memory;
+  std::unique_ptr<PageMemory> page_memory;  // nullptr: there is none
   cache::Cache cache;
   disk::Disk disk;
   Slab<Connection> slab;
@@ -85,6 +87,7 @@ struct Worker::Implementation final : AcceptSink {
   Context context;
   std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
   std::deque<Parked> parked;
+  std::vector<uring::Tag> referrers;  // empty between two turns
   uint64_t mail = 0;
   uint64_t requests_seen = 0;
   uint64_t trimmed_at = 0;     // entries that had been dropped for idleness at the last malloc_trim

@@ -49,7 +49,9 @@ TEST_CASE("100,000 pipelined requests are all answered once the client reads") {
   for (std::size_t i = 0; i < kRequests; ++i) {
     const Response response = client.read_head();
     if (response.status != 200) break;
-    right += client.read_some(2) == "aa";
+    std::string body;
+    client.read_body(2, [&body](std::string_view piece) { body += piece; });
+    right += body == "aa";
   }
   CHECK(right == kRequests);
 }

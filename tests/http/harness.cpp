@@ -304,6 +304,19 @@ void Server::check_errors_clean() const {
   }
 }
 
+std::size_t Server::sockets() const {
+  std::size_t count = 0;
+  for (const auto& file : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/fd")) {
+    std::error_code gone;
+    count += std::filesystem::read_symlink(file, gone).string().starts_with("socket:");
+  }
+  return count;
+}
+
+bool Server::gives_sockets_descriptors() {
+  return run_to_end({"--features"}).out.find("for disk.zero_copy): in use") != std::string::npos;
+}
+
 std::string Server::where_it_waits() const {
   std::string text;
   std::error_code none;

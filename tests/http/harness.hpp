@@ -94,6 +94,10 @@ class Server {
   /// VmRSS of the process.
   [[nodiscard]] std::uint64_t resident_kib() const;
 
+  /// Descriptors of sockets that the process has (those in its rings' tables are not among them).
+  [[nodiscard]] std::size_t sockets() const;
+  /// Whether the kernel can give a ring's sockets descriptors (Linux 6.7).
+  [[nodiscard]] static bool gives_sockets_descriptors();
   /// What each of its threads waits for, by the kernel's word.
   [[nodiscard]] std::string where_it_waits() const;
 

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <thread>
 
 #include "changing_download.hpp"
@@ -36,15 +35,6 @@ void drop_from_memory(const std::string& path) {
   close(file);
 }
 
-size_t sockets_of(pid_t pid) {
-  size_t count = 0;
-  for (const auto& file : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
-    std::error_code gone;
-    count += std::filesystem::read_symlink(file, gone).string().starts_with("socket:");
-  }
-  return count;
-}
-
 }  // namespace
 
 TEST_CASE("by reference files of odd sizes come byte for byte, one after another on one connection") {
@@ -71,7 +61,7 @@ TEST_CASE("by reference no piece is read of a file that is in memory (where the 
   const bool same = server.get("/large.bin").body == content;
   CHECK(same);
   server.stop();
-  if (run_to_end({"--features"}).out.find("for disk.zero_copy): in use") == std::string::npos) return;
+  if (!Server::gives_sockets_descriptors()) return;
   CHECK(server.errors().find(" pieces=0 ") != std::string::npos);
 }
 
@@ -80,18 +70,18 @@ TEST_CASE("by reference a connection keeps its descriptor for the next file, and
   const std::string content = pattern(2 * kMiB);
   site.file("large.bin", content);
   Server server(site, always());
-  if (run_to_end({"--features"}).out.find("for disk.zero_copy): in use") == std::string::npos) return;
+  if (!Server::gives_sockets_descriptors()) return;
   Client client = server.connect();
-  const size_t before = sockets_of(server.pid());
+  const size_t before = server.sockets();
   for (int round = 0; round < 2; ++round) {
     int kept = 0;  // of three answers: where this thread is not run for a second the connection is quiet already
     for (int i = 0; i < 3; ++i) {
       const bool same = client.get("/large.bin").body == content;
       CHECK(same);
-      kept += sockets_of(server.pid()) == before + 1;
+      kept += server.sockets() == before + 1;
     }
     CHECK(kept > 0);
-    CHECK(wait_until([&] { return sockets_of(server.pid()) == before; }, Milliseconds{5000}));
+    CHECK(wait_until([&] { return server.sockets() == before; }, Milliseconds{5000}));
   }
 }
 

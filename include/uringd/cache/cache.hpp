@@ -57,9 +57,10 @@ class CacheObserver {
 };
 
 struct CacheOptions {
-  size_t capacity_bytes = 0;  // 0: nothing is held
-  size_t file_limit = 256;    // kept descriptors
-  size_t entry_bytes = 2048;  // of an average entry: for the size of the table
+  size_t capacity_bytes = 0;    // 0: nothing is held
+  size_t file_limit = 256;      // kept descriptors
+  size_t entry_bytes = 2048;    // of an average entry: for the size of the table
+  PageMemory* pages = nullptr;  // where larger bodies lie; outlives the cache and all that was made by it
 };
 
 class Cache {
@@ -75,7 +76,7 @@ class Cache {
 
   /// New entries, not linked yet, on this cache's account. Nothing where there is no memory.
   [[nodiscard]] EntryRef make(const Key& key, std::string_view name, size_t lines_bytes, size_t body_bytes) {
-    return Entry::make(key, name, lines_bytes, body_bytes, &live_bytes_);
+    return Entry::make(key, name, lines_bytes, body_bytes, &live_bytes_, pages_);
   }
   [[nodiscard]] EntryRef make_verdict(const Key& key, int status) {
     return Entry::make_verdict(key, status, &live_bytes_);
@@ -155,6 +156,7 @@ class Cache {
   [[nodiscard]] Entry& candidate(Segment segment);
   [[nodiscard]] bool spared(Entry& entry);
 
+  PageMemory* pages_;
   size_t capacity_bytes_;
   size_t file_limit_;
   size_t entry_bytes_;

@@ -112,6 +112,12 @@ class Disk final : cache::CacheObserver, FileCloser {
                                uring::Direct socket = {});
   /// That socket is about to be closed; no stream uses it any more.
   void let_go_of_socket(uring::Direct socket);
+  /// For who sends pages that are no file's: the socket's descriptor, or -1; whether one more may be made; the one that
+  /// was made, whose owner the disk becomes. It does not block.
+  [[nodiscard]] int descriptor_of(uring::Direct socket) const { return sockets_.find(socket); }
+  [[nodiscard]] bool may_install() const { return ring_.setup().install && !sockets_.full(); }
+  void keep_descriptor(uring::Direct socket, int descriptor);
+  [[nodiscard]] Transfer& transfer() { return options_.transfer ? *options_.transfer : kernel_transfer_; }
 
   /// Between two turns: another configuration. `trees`: its slots; those that were not known yet must be unused.
   /// What is of slots that stay is not touched. Bounds are for what begins from now on; what is over a lowered one ends
@@ -253,7 +259,6 @@ class Disk final : cache::CacheObserver, FileCloser {
   [[nodiscard]] bool may_read_ahead();
   [[nodiscard]] bool was_slow(uint64_t begun_turn) const;
   void end_turn_of_streams();
-  [[nodiscard]] Transfer& transfer() { return options_.transfer ? *options_.transfer : kernel_transfer_; }
   void streams_waiting_reclaim();
 
   void close(int descriptor, uint32_t site, bool slow);

@@ -32,6 +32,7 @@ class InstalledSockets {
     --count_;
     return std::exchange(descriptors_[socket.slot], -1);
   }
+  [[nodiscard]] bool full() const { return count_ >= most_; }
   [[nodiscard]] size_t count() const { return count_; }
 
  private:

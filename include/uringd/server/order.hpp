@@ -26,6 +26,7 @@ struct WorkerOptions {
   uint32_t connection_slots = 4096;
   uint32_t parked_limit = 1024;  // sockets accepted between reaching the connection limit and pausing
   size_t cache_bytes = size_t{64} << 20;
+  bool cache_pages = false;     // larger bodies lie in pages that sockets can be sent by reference
   size_t kept_files = 256;      // open descriptors of large files,
   size_t kept_descriptors = 0;  // and of small ones that the cache has no room for
   size_t stream_memory_bytes = size_t{32} << 20;

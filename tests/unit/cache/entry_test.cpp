@@ -1,6 +1,7 @@
 // Entry: what seal() writes, to the byte; whose memory it is; when its Date may be patched.
 #include "uringd/cache/entry.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -343,4 +344,44 @@ TEST_CASE("who keeps an entry without sending from it is no pin") {
   kept->unkeep();
   CHECK(kept->pins() == 2);
   CHECK(dies_of("keepers_ > 0", [&] { kept->unkeep(); }));
+}
+
+TEST_CASE("a body of 32 KiB lies in pages of its own, with everything else as ever, and they go with the entry") {
+  const auto pages = uringd::PageMemory::create(size_t{1} << 20);
+  REQUIRE(pages);
+  size_t account = 0;
+  {
+    const size_t size = Entry::worth_paging_bytes + 1;
+    const std::string body = std::string(size - 1, 'p') + "!";
+    const Key key = make_key(3, "/a.html", 1);
+    const std::string_view lines = "X-One: 1\r\n";
+    const EntryRef entry =
+        filled(Entry::make(key, "/a.html", 20, size, &account, pages.get()), body, html_facts, lines);
+    const EntryRef plain = filled(Entry::make(key, "/a.html", 20, size), body, html_facts, lines);
+    REQUIRE(entry);
+    CHECK(entry->paged());
+    CHECK(pages->has(entry->body().data()));
+    CHECK(pages->offset_of(entry->body().data()) % 4096 == 0);
+    CHECK(!plain->paged());
+    CHECK(text_of(entry->head()) == text_of(plain->head()));
+    CHECK(text_of(entry->body()) == body);
+    CHECK(entry->lines() == lines);
+    CHECK(entry->last_modified() == plain->last_modified());
+    CHECK(entry->charge() >= 36864 + entry->head().size());  // whole pages
+    CHECK(account == entry->charge());
+    CHECK(dies_of("!pages_", [&] { static_cast<void>(entry->head_and_body()); }));
+  }
+  CHECK(account == 0);
+}  // the pages' own CHECK: all came back
+
+TEST_CASE("a smaller body, and a larger one where the pages have no room, lie beside their head") {
+  const auto pages = uringd::PageMemory::create(Entry::worth_paging_bytes);
+  const Key key = make_key(3, "/a.html", 1);
+  EntryRef small = Entry::make(key, "/a.html", 0, Entry::worth_paging_bytes - 1, nullptr, pages.get());
+  CHECK(!small->paged());
+  EntryRef first = Entry::make(key, "/a.html", 0, Entry::worth_paging_bytes, nullptr, pages.get());
+  CHECK(first->paged());
+  EntryRef second = Entry::make(key, "/a.html", 0, Entry::worth_paging_bytes, nullptr, pages.get());
+  CHECK(second);
+  CHECK(!second->paged());
 }

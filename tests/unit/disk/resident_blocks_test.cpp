@@ -1,3 +1,4 @@
+// ResidentBlocks: what is looked at page by page, what by a sample, and when all is forgotten.
 #include "uringd/disk/resident_blocks.hpp"
 
 #include <doctest/doctest.h>
