@@ -170,8 +170,9 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
   // A quarter as many are sockets'; what is left belongs to downloads under way.
   options.kept_descriptors = share(std::min<uint64_t>({spare / 8 * 5, 65536, memory / 64 / (2 * KiB)}));
   options.stream_memory_bytes = share(std::min(config.disk.stream_memory_bytes, memory / 8));
-  // The limit is per user and the rings themselves need some of it: buffers may take half, or none.
-  options.register_memory = options.stream_memory_bytes * workers <= resources.memory_lock_bytes / 2;
+  // Those taken first. The limit is per user and the rings themselves need some of it: buffers may take half.
+  options.registered_bytes =
+      std::min(options.stream_memory_bytes, share(std::min<uint64_t>(8 * MiB, resources.memory_lock_bytes / 2)));
   options.output_blocks = std::max<size_t>(1, share(std::clamp(memory / 64, 1 * MiB, 16 * MiB)) / (32 * KiB));
   // Whatever the share: a request head of the largest size must fit, and input buffers grow by doubling.
   options.input_bytes =

@@ -220,9 +220,10 @@ Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options,
                                                const std::shared_ptr<const Snapshot>& snapshot, Shared& shared,
                                                Mailbox& mailbox, disk::HelperDoor* helper, log::Logger& logger) {
   auto pieces = std::make_unique<disk::PieceMemory>(options.stream_memory_bytes);
-  if (options.populate) touch(pieces->area());
+  const std::span<char> registered = pieces->area().first(std::min(options.registered_bytes, pieces->area().size()));
+  if (options.populate) touch(registered);
   uring::RingOptions ring_options = options.ring;
-  if (options.register_memory) ring_options.registered_memory = pieces->area();
+  ring_options.registered_memory = registered;
   auto ring = uring::Ring::create(ring_options);
   if (!ring) return std::unexpected(ring.error());
   return std::unique_ptr<Worker>(new Worker(std::make_unique<Implementation>(

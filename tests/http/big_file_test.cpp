@@ -128,6 +128,12 @@ TEST_CASE("parts of a 5 GiB file around 2^31 and 2^32 and at its end are the rig
   }
 }
 
+TEST_CASE("before anybody asks for a large file its buffers take a few MiB") {
+  Site site;
+  const Server server(site, {.server = "workers = 1"});
+  if (!sanitized()) CHECK(server.resident_kib() < 48 * 1024);  // 84 MiB while all of stream_memory was made at once
+}
+
 TEST_CASE("a hundred clients that stop reading a big file hold little memory, and others go on") {
   Site site;
   site.file("a.txt", "a\n");

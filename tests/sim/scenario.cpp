@@ -122,6 +122,7 @@ void choose_options(Random& random, Scenario& scenario) {
   options.kept_descriptors = one_of(random, {0, 1, 4, 32});
   options.ring.unbounded_workers = static_cast<uint32_t>(one_of(random, {1, 2, 16}));
   options.stream_memory_bytes = one_of(random, {16384, 32768, 1 << 20});
+  options.registered_bytes = options.stream_memory_bytes;
   options.output_blocks = one_of(random, {1, 2, 8});
   options.input_bytes = scenario.gentle ? 1 << 20 : one_of(random, {4096, 65536, 1 << 20});
   options.disk_queue_size = static_cast<uint32_t>(one_of(random, {64, 64, 64, 2, 1}));

@@ -22,7 +22,7 @@ class Snapshot;
 struct WorkerOptions {
   uint32_t index = 0;
   uring::RingOptions ring;      // registered_memory is filled in by create()
-  bool register_memory = true;  // false: the memory-lock limit would be used up by it
+  size_t registered_bytes = 0;  // of the buffers of downloads: resident from the start; the others once they are used
   uint32_t connection_slots = 4096;
   uint32_t parked_limit = 1024;  // sockets accepted between reaching the connection limit and pausing
   size_t cache_bytes = size_t{64} << 20;

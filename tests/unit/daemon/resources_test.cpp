@@ -257,6 +257,21 @@ TEST_CASE("streams get what is configured, but no more than an eighth of the mem
   CHECK(worker_options(config, of(2, 24 * GiB), 0).stream_memory_bytes == 16 * MiB);
 }
 
+TEST_CASE("8 MiB of all streams' memory are registered, or half of what may be locked") {
+  const config::Config config = config::default_config();
+  Resources resources = of(4, 24 * GiB);
+  resources.memory_lock_bytes = UINT64_MAX;
+  CHECK(worker_options(config, resources, 0).registered_bytes == 2 * MiB);
+  resources.memory_lock_bytes = 8 * MiB;
+  CHECK(worker_options(config, resources, 0).registered_bytes == 1 * MiB);
+  resources.memory_lock_bytes = 0;
+  CHECK(worker_options(config, resources, 0).registered_bytes == 0);
+  config::Config small = config;
+  small.disk.stream_memory_bytes = 1 * MiB;
+  resources.memory_lock_bytes = UINT64_MAX;
+  CHECK(worker_options(small, resources, 0).registered_bytes == MiB / 4);
+}
+
 TEST_CASE("the most workers that the configuration allows still have something of everything each") {
   config::Config config = config::default_config();
   config.server.workers = 1024;
