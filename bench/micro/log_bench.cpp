@@ -51,7 +51,6 @@ AccessRecord usual() {
           .body_bytes = 48213,
           .duration_ns = 187'345,
           .queue_ns = 2'120,
-          .disk_ns = 0,
           .cache = "hit",
           .encoding = "br"};
 }

@@ -46,8 +46,8 @@ void Cache::set_bounds() {
   constexpr size_t most_verdicts = size_t{4} << 20;
   constexpr size_t bytes_per_file = 2048;
   queues_[verdicts].bound_bytes =
-      std::min(std::clamp(capacity_bytes_ / 32, least_verdicts, most_verdicts), capacity_bytes_ / 8);
-  queues_[files].bound_bytes = std::min(capacity_bytes_ / 16, file_limit_ * bytes_per_file);
+      std::min(std::clamp(capacity_bytes() / 32, least_verdicts, most_verdicts), capacity_bytes() / 8);
+  queues_[files].bound_bytes = std::min(capacity_bytes() / 16, file_limit_ * bytes_per_file);
   queues_[files].bound_count = file_limit_;
   queues_[names].bound_bytes = capacity_bytes_ / 32;
   // Together: probation may take what main leaves, and is held to its share only when there is no more room.
@@ -64,6 +64,7 @@ Cache::~Cache() {
     CHECK(queue.count == 0);
   }
   CHECK(bytes_ == 0);
+  CHECK(copies_bytes_ == 0);
   CHECK(count_ == 0);
 }
 
@@ -108,12 +109,13 @@ void Cache::attach(Entry& base, const EntryRef& copy) {
   CHECK(copy->kind_ == Kind::content && copy->head_bytes_ > 0);
   CHECK(!copy->in_cache_ && !copy->attached_);
   const bool was_over = over(main);
-  const size_t before_bytes = base.charge();
+  const size_t before_bytes = base.copies_bytes_;
   base.set_copy(copy);
   if (!base.in_cache_) return;
-  Queue& queue = queues_[base.segment_];
-  queue.bytes = queue.bytes - before_bytes + base.charge();
-  bytes_ = bytes_ - before_bytes + base.charge();
+  const size_t more_bytes = base.copies_bytes_ - before_bytes;  // in the place of a larger one: modulo 2^64
+  queues_[base.segment_].bytes += more_bytes;
+  bytes_ += more_bytes;
+  copies_bytes_ += more_bytes;
   while (!was_over && over(main)) evict_one(main);
 }
 
@@ -132,6 +134,7 @@ void Cache::drop(Entry& entry, Gone why) {
   if (entry.kind_ == Kind::content && popular && comes_back) ghosts_.add(entry.hash_, entry.charge());
   leave_queue(entry);
   bytes_ -= entry.charge();
+  copies_bytes_ -= entry.copies_bytes_;
   --count_;
   entry.in_cache_ = false;
   ++counters_.gone[static_cast<size_t>(why)];
@@ -168,7 +171,7 @@ size_t Cache::drop_sites(const std::function<bool(uint32_t)>& leaves, size_t fir
 
 // A smaller one keeps the table: it is in use, and may be wanted again.
 void Cache::set_capacity(size_t bytes) {
-  capacity_bytes_ = bytes;
+  capacity_bytes_.set(bytes);
   set_bounds();
   ghosts_.resize(capacity_bytes_ / 4096, capacity_bytes_ / 2);
   if (buckets_for(capacity_bytes_, entry_bytes_) > bucket_count()) grow_table();
@@ -272,6 +275,7 @@ void Cache::link(Entry& entry, Segment segment) {
   bucket = &entry;
   enter_queue(entry, segment);
   bytes_ += entry.charge();
+  copies_bytes_ += entry.copies_bytes_;
   ++count_;
   entry.in_cache_ = true;
   ++entry.references_;

@@ -58,6 +58,7 @@ void Fetch::become(State state) {
 // --- threads and completions ---
 
 void Fetch::start() {
+  if (opening_ns_ == 0) opening_ns_ = disk_.clock_.monotonic_ns;
   if (!borrow()) begin_tree(*state_of_site_->root);
 }
 
@@ -77,6 +78,7 @@ void Fetch::with_thread() {
   if (has_thread_ && thread_ != work()) give_thread();
   if (!has_thread_) {
     if (!disk_.take_thread(site_, work())) {
+      lined_up_ns_ = disk_.clock_.monotonic_ns;
       Disk::Use::Line& line = disk_.line_for(site_, work());
       return (known_ ? line.looks : line.fetches).push_back(*this);
     }
@@ -99,6 +101,7 @@ void Fetch::give_thread() {
 
 void Fetch::on_thread() {
   CHECK(!has_thread_);
+  (state_ == State::opening ? opening_ns_ : reading_ns_) += disk_.clock_.monotonic_ns - lined_up_ns_;
   with_thread();
 }
 
@@ -135,7 +138,7 @@ void Fetch::settle_known() {
       Directories::watched(*directory, disk_.clock_.monotonic_ms)) {
     known_->settle();
   }
-  settle({.status = 200, .entry = known_, .unchanged = true, .opened_ns = opened_ns_});
+  settle({.status = 200, .entry = known_, .unchanged = true});
 }
 
 // Gone from the new tree: the one before may still answer for it, for a while. Not for a sibling: the file that it
@@ -224,9 +227,13 @@ void Fetch::leave() {
 }
 
 // The end, once. The fetch leaves the tables before it wakes its waiters: what they ask for next is a new fetch.
-void Fetch::settle(const Outcome& outcome) {
+void Fetch::settle(Outcome outcome) {
   become(State::settled);
   CHECK(lent_ == 0);
+  outcome.opening_ns = opening_ns_;
+  outcome.opened_ns = opened_ns_;
+  outcome.reading_ns = reading_ns_;
+  if (reading_ns_ != 0) outcome.read_ns = disk_.clock_.monotonic_ns;
   close();
   entry_.reset();
   give_thread();

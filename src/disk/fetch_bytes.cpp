@@ -29,6 +29,7 @@ bool Fetch::make_entry(std::string_view lines, size_t body_bytes) {
 
 void Fetch::begin_read() {
   read_began_wall_ns_ = disk_.clock_.wall_ns;
+  reading_ns_ = disk_.clock_.monotonic_ns;
   read_bytes_ = 0;
   if (before_.size_bytes == 0) return look_again();
   if (probably_cached()) return submit_read(uring::Walk::cached);
@@ -116,7 +117,7 @@ void Fetch::publish() {
     ++disk_.counters_.published;
     keep_descriptor();
   }
-  settle({.status = 200, .entry = entry_, .opened_ns = opened_ns_, .read_ns = disk_.clock_.monotonic_ns});
+  settle({.status = 200, .entry = entry_});
 }
 
 // The bytes read are no version of the file. From the open again, a few times; then it is the client's turn to come

@@ -64,6 +64,7 @@ void Fetch::list_files() {
                      .form = form_};
   if (!disk_.helper_->list_files(std::move(order), ticket())) return settle_unasked();
   become(State::rendering);
+  reading_ns_ = disk_.clock_.monotonic_ns;
   place_given_ = true;
   ++disk_.rendering_;
   disk_.give_place(*this);
@@ -86,7 +87,7 @@ void Fetch::on_rendered(const std::optional<std::string>& body) {
   entry_->looked(looked_ms_, generation(), {});
   insert(entry_);
   ++disk_.counters_.listed;
-  settle({.status = 200, .entry = entry_, .opened_ns = opened_ns_, .read_ns = disk_.clock_.monotonic_ns});
+  settle({.status = 200, .entry = entry_});
 }
 
 uint64_t Fetch::ticket() const {

@@ -128,8 +128,8 @@ void Fetch::on_open(int result) {
   CHECK(state_ == State::opening);
   if (walk_ == uring::Walk::cached && (result == -EAGAIN || result == -EXDEV)) return with_thread();
   give_thread();
-  if (result < 0) return on_open_failed(-result);
   opened_ns_ = disk_.clock_.monotonic_ns;
+  if (result < 0) return on_open_failed(-result);
   descriptor_ = result;
   const auto attributes = disk_.ring_.attributes_of(descriptor_);
   if (!attributes) return fail(attributes.error());
@@ -222,7 +222,7 @@ void Fetch::keep_open(const uring::Attributes& attributes) {
     kept->looked(disk_.clock_.monotonic_ms, generation(), stamp_of(attributes));
     insert(kept);
   }
-  settle({.status = 200, .file = file, .opened_ns = opened_ns_});
+  settle({.status = 200, .file = file});
 }
 
 }  // namespace uringd::disk

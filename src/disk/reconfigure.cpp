@@ -22,6 +22,7 @@ void Disk::reconfigure(const DiskOptions& options, std::span<const uint32_t> tre
   options_.hash_seed = before.hash_seed;
   options_.transfer = before.transfer;
   options_.kept_descriptors = before.kept_descriptors;
+  queue_size_.set(options.queue_size);
   const bool several = trees.size() > 1;
   place_limit_ = several ? std::max(options.queue_size / 2, 1U) : options.queue_size;
   thread_limit_ = several ? std::max(options.kernel_threads / 2, 1U) : options.kernel_threads;

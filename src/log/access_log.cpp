@@ -20,7 +20,7 @@ constexpr int64_t ns_per_s = 1'000'000'000, ns_per_ms = 1'000'000;
 constexpr size_t fewest_line_bytes = 2048;
 constexpr size_t most_user_bytes = 1024;  // beyond it a user's name is cut; nobody's is as long
 // All of a line that is not a request's own bytes: names, numbers, times, the address.
-constexpr size_t combined_frame_bytes = 256, json_frame_bytes = 640;
+constexpr size_t combined_frame_bytes = 256, json_frame_bytes = 768;
 constexpr size_t most_word_bytes = 32;  // of `cache` and `encoding`, which are ours
 
 struct Writer {
@@ -115,6 +115,13 @@ void put_if_any(Writer& line, const char (&name)[size], std::string_view value) 
   if (!value.empty()) put_member(line, name, value);
 }
 
+template <size_t size>
+void put_time_if_any(Writer& line, const char (&name)[size], uint64_t ns) {
+  if (ns == 0) return;
+  line.put(name);
+  line.seconds(ns);
+}
+
 size_t write_json(const AccessRecord& record, std::string_view user, std::string_view time, int64_t wall_ns,
                   size_t most_bytes, char* out) {
   std::string_view method = record.method, host = record.host, referer = record.referer, agent = record.user_agent;
@@ -153,7 +160,10 @@ size_t write_json(const AccessRecord& record, std::string_view user, std::string
   line.put(",\"queue_s\":");
   line.seconds(record.queue_ns);
   line.put(",\"disk_s\":");
-  line.seconds(record.disk_ns);
+  line.seconds(record.open_ns + record.read_ns);
+  put_time_if_any(line, ",\"open_s\":", record.open_ns);
+  put_time_if_any(line, ",\"read_s\":", record.read_ns);
+  put_time_if_any(line, ",\"send_s\":", record.send_ns);
   put_if_any(line, ",\"referer\":\"", referer);
   put_if_any(line, ",\"user_agent\":\"", agent);
   line.put("}\n");

@@ -17,12 +17,14 @@ uint64_t in_ms(config::Duration duration) { return static_cast<uint64_t>(duratio
 }  // namespace
 
 Connection::Connection(Context& context, uring::Direct socket) : context_(context), socket_(socket) {
+  ++context.in_state[static_cast<size_t>(state_)];
   context.connections.push_back(*this);
 }
 
 Connection::~Connection() {
   CHECK(lent_ == 0);
   CHECK(!talk_);
+  --context_.in_state[static_cast<size_t>(state_)];
   static_cast<Link<Connection, InWorker>*>(this)->unlink();
 }
 
@@ -33,7 +35,7 @@ uring::Tag Connection::tag(Step step) const {
 
 void Connection::become(State state) {
   constexpr auto bit = [](State to) { return 1U << static_cast<unsigned>(to); };
-  constexpr unsigned legal[] = {
+  static constexpr unsigned legal[] = {
       /* receiving */ bit(State::waiting) | bit(State::sending) | bit(State::lingering) | bit(State::closing),
       /* waiting   */ bit(State::receiving) | bit(State::sending) | bit(State::closing),
       /* sending   */ bit(State::receiving) | bit(State::waiting) | bit(State::lingering) | bit(State::closing),
@@ -41,6 +43,8 @@ void Connection::become(State state) {
       /* closing   */ 0,
   };
   CHECK(legal[static_cast<unsigned>(state_)] & bit(state));
+  --context_.in_state[static_cast<size_t>(state_)];
+  ++context_.in_state[static_cast<size_t>(state)];
   state_ = state;
 }
 
@@ -249,8 +253,16 @@ void Connection::on_sent(size_t bytes) {
   progressed();
 }
 
+inline void Connection::count_sent() {
+  Unsent& unsent = talk_->unsent;
+  if (unsent.count == 0) return;
+  if (unsent.first_accepted_ns != unsent.composed_ns || talk_->unfinished != Talk::no_method) [[unlikely]]
+    return count_waited();
+  context_.latencies.at_once.record(context_.clock.monotonic_ns - unsent.composed_ns, unsent.count);
+  unsent.count = 0;
+}
+
 void Connection::on_sent_all() {
-  talk_->exchange.sent_ns = context_.clock.monotonic_ns;
   talk_->output.clear();
   if (talk_->stream) {
     if (talk_->stream->holds_piece()) talk_->stream->sent_all();
@@ -258,6 +270,7 @@ void Connection::on_sent_all() {
     std::exchange(talk_->stream, nullptr)->abandon();
   }
   if (talk_->parts) return continue_parts();
+  count_sent();
   if (talk_->record) end_record();
   // What is still in the socket's buffer would be lost to a reset if the client, who should not (RFC 9112 §9.6), sends
   // one byte more.

@@ -62,7 +62,7 @@ class Connection final : public Timer,
   void arm_receive();
 
  private:
-  enum class State : uint8_t { receiving, waiting, sending, lingering, closing };
+  using State = ConnectionState;
   enum class Step : uint8_t { peer, receive, rest, send, cancel, shutdown, poll, look, close, install };
   enum class Stage : uint8_t { head, body, ready };  // of the request being received
   enum class Handled : uint8_t { replied, streaming, waiting, flush_first };
@@ -71,6 +71,7 @@ class Connection final : public Timer,
   void become(State state);
   void begin_talk();
   void end_talk();
+  void end_last_talk();
   void end_talk_if_idle();
   [[nodiscard]] bool request_begun() const { return talk_ && talk_->started_ms != 0; }
   [[nodiscard]] uring::Tag tag(Step step) const;
@@ -132,7 +133,12 @@ class Connection final : public Timer,
   void use_settings();
   Handled handle();
   [[nodiscard]] const site::Route& route();
-  void answered();
+  void answered(Handled handled);
+  void count_answer(uint8_t method, bool unfinished);
+  void count_sent();
+  void count_waited();
+  void count_unfinished();
+  void count_disk_phases();
   void after_work();
   void after_wait(Handled handled);
   Handled reply_outcome(const disk::Outcome& outcome);

@@ -55,6 +55,7 @@ void Connection::on_deadline() {
   if (may_rest()) return rest();
   const bool dispensable = state_ == State::waiting && talk_->selection.wait == Selection::Wait::sibling;
   if (state_ != State::sending && !dispensable) ++context_.counters.timeouts;
+  if (state_ == State::waiting && !dispensable) ++context_.counters.disk_timeouts;
   switch (state_) {
     case State::receiving:
       if (!request_begun() || proxied_) return begin_close();
@@ -92,7 +93,11 @@ void Connection::begin_close() {
   if (state_ == State::closing) return;
   become(State::closing);
   context_.wheel.cancel(*this);
-  if (talk_ && talk_->record) end_record();
+  if (talk_) {
+    if (talk_->unfinished != Talk::no_method) count_unfinished();
+    if (talk_->record) end_record();
+    ++context_.counters.closing_talks;
+  }
   if (disk::Waiter::linked()) disk::Waiter::unlink();
   if (Link<Connection, AwaitsBuffers>::linked()) Link<Connection, AwaitsBuffers>::unlink();
   if (talk_ && talk_->stream && !send_lent_) {  // a read under way must not find us closing
@@ -117,12 +122,18 @@ void Connection::on_close(int result) {
   }
 }
 
+void Connection::end_last_talk() {
+  if (!talk_) return;
+  --context_.counters.closing_talks;
+  end_talk();
+}
+
 // The close is asked for when nothing but the receive is lent, and the slot is free when that has come back too.
 void Connection::continue_close() {
   if (!close_submitted_) {
     if (lent_ != (hears() ? 1 : 0)) return;
     if (talk_ && talk_->stream) std::exchange(talk_->stream, nullptr)->abandon();
-    end_talk();
+    end_last_talk();
     close_submitted_ = true;
     context_.disk.let_go_of_socket(socket_);
     if (hears()) {  // an armed receive would keep the socket open behind the close
@@ -136,7 +147,7 @@ void Connection::continue_close() {
     return;
   }
   if (lent_ > 0) return;
-  end_talk();
+  end_last_talk();
   if (counted_) context_.shared.addresses.remove(peer_);
   context_.shared.connections.fetch_sub(1, std::memory_order_relaxed);
   ++context_.counters.closed;

@@ -1,7 +1,8 @@
-// What a connection tells the access log: a line when an answer is composed; for one that lasts (a download, several
-// ranges, a body that no single send takes) when it ends, with the bytes that were really sent.
+// What a connection counts in the end, and tells the access log: a line when an answer is composed; for one that lasts
+// (a download, several ranges, a body that no single send takes) when it ends, with the bytes that were really sent.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "connection.hpp"
 #include "uringd/http/negotiate.hpp"
@@ -49,8 +50,33 @@ void Connection::fill_times(log::AccessRecord& record) const {
   record.encoding = http::coding_name(exchange.coding);
   record.body_bytes = exchange.body_bytes;
   record.duration_ns = between(exchange.accepted_ns, context_.clock.monotonic_ns);
-  record.queue_ns = between(exchange.accepted_ns, exchange.parsed_ns);
-  record.disk_ns = between(exchange.parsed_ns, std::max(exchange.opened_ns, exchange.read_ns));
+  record.queue_ns = exchange.queue_ns;
+  record.open_ns = exchange.open_ns;
+  record.read_ns = exchange.read_ns;
+}
+
+// The first of what was sent was not answered in the turn in which it came, or is a download.
+void Connection::count_waited() {
+  if (talk_->unfinished != Talk::no_method) count_unfinished();
+  const Unsent& unsent = talk_->unsent;
+  const uint64_t now_ns = context_.clock.monotonic_ns;
+  const uint32_t count = std::exchange(talk_->unsent.count, 0);
+  context_.latencies.of(Phase::request).record(now_ns - unsent.first_accepted_ns);
+  context_.latencies.of(Phase::send).record(now_ns - unsent.composed_ns);
+  if (count > 1) context_.latencies.at_once.record(now_ns - unsent.composed_ns, count - 1);
+}
+
+void Connection::count_unfinished() {
+  context_.counters.count_answer(std::exchange(talk_->unfinished, Talk::no_method), talk_->exchange.status);
+  count_disk_phases();
+}
+
+// Of those that asked the disk.
+void Connection::count_disk_phases() {
+  const Exchange& exchange = talk_->exchange;
+  if (exchange.asked_disk()) context_.latencies.of(Phase::queue).record(exchange.queue_ns);
+  if (exchange.opened()) context_.latencies.of(Phase::open).record(exchange.open_ns);
+  if (exchange.read()) context_.latencies.of(Phase::read).record(exchange.read_ns);
 }
 
 // The request's bytes are still there; its answer is composed, or has begun.
@@ -99,7 +125,8 @@ void Connection::end_record() {
   log::AccessRecord& record = last->kept.record;
   record.body_bytes = std::min(record.body_bytes, last->sent - std::min(last->sent, last->before_body));
   record.duration_ns = between(talk_->exchange.accepted_ns, context_.clock.monotonic_ns);
-  if (talk_->exchange.read_ns != 0) record.disk_ns = between(talk_->exchange.parsed_ns, talk_->exchange.read_ns);
+  record.read_ns = talk_->exchange.read_ns;
+  record.send_ns = between(talk_->unsent.composed_ns, context_.clock.monotonic_ns);
   if (context_.access_log.on()) {
     context_.access_log.write(record, context_.clock.monotonic_ms, context_.clock.wall_ns);
   }

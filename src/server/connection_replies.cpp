@@ -51,20 +51,19 @@ class LineWriter {
   size_t size_ = 0;
 };
 
-// Each phase from the end of the one before; a hit has no open and no read.
+// A hit has no open and no read. What sending will take nobody knows yet: it is what there was besides, up to now.
 void put_server_timing(LineWriter& writer, const Exchange& exchange, uint64_t now_ns) {
-  uint64_t before_ns = exchange.accepted_ns;
   writer.put("Server-Timing: ");
-  const auto phase = [&](std::string_view name, uint64_t until_ns, std::string_view end) {
-    until_ns = std::max(until_ns, before_ns);
-    writer.put_duration(name, until_ns - before_ns);
+  const auto phase = [&](std::string_view name, uint64_t ns, std::string_view end) {
+    writer.put_duration(name, ns);
     writer.put(end);
-    before_ns = until_ns;
   };
-  phase("queue", exchange.parsed_ns, ", ");
-  if (exchange.opened_ns != 0) phase("open", exchange.opened_ns, ", ");
-  if (exchange.read_ns != 0) phase("read", exchange.read_ns, ", ");
-  phase("send", now_ns, "\r\n");
+  const uint64_t disk_ns = exchange.queue_ns + exchange.open_ns + exchange.read_ns;
+  const uint64_t since_ns = exchange.parsed_ns == 0 ? 0 : now_ns - exchange.parsed_ns;
+  phase("queue", exchange.queue_ns, ", ");
+  if (exchange.opened()) phase("open", exchange.open_ns, ", ");
+  if (exchange.read()) phase("read", exchange.read_ns, ", ");
+  phase("send", since_ns - std::min(since_ns, disk_ns), "\r\n");
 }
 
 constexpr size_t own_lines_bytes = 320;
@@ -217,6 +216,7 @@ Connection::Handled Connection::reply_source(const Source& source) {
 
 // Behind its head.
 void Connection::begin_stream() {
+  talk_->exchange.asked_ns = context_.clock.monotonic_ns;
   become(State::waiting);
   deadline_in(static_cast<uint64_t>(context_.config->disk.timeout.count()));
   talk_->stream->next();

@@ -39,7 +39,7 @@ void Connection::work(std::span<const char> bytes, bool in_place) {
       close_after_ = hear_out_ = false;  // decided anew when its turn comes
       flush();
     } else if (handled != Handled::waiting) {
-      answered();
+      answered(handled);
       bytes = bytes.subspan(head_size);
       if (handled == Handled::streaming) break;
       if (talk_->output.sealed() || close_after_) flush();
@@ -124,6 +124,25 @@ bool Connection::receive_body() {
   return true;
 }
 
+// In the output, or about to be. A download's status may still become another, and its first piece has not come: it is
+// counted when it ends. All answers of one output are composed in one turn.
+inline void Connection::count_answer(uint8_t method, bool unfinished) {
+  const Exchange& exchange = talk_->exchange;
+  Unsent& unsent = talk_->unsent;
+  if (unsent.count++ == 0) {
+    unsent.first_accepted_ns = exchange.accepted_ns;
+    unsent.composed_ns = context_.clock.monotonic_ns;
+  }
+  ++context_.counters.looked_up[static_cast<size_t>(exchange.cache)];
+  if (unfinished) [[unlikely]] {
+    talk_->unfinished = method;
+    return;
+  }
+  context_.counters.count_answer(method, exchange.status);
+  if (exchange.asked_disk()) [[unlikely]]
+    count_disk_phases();
+}
+
 // A request that cannot be understood, or does not come to its end: nothing behind it can be trusted.
 void Connection::reject(int status, std::span<const char> head) {
   close_after_ = true;
@@ -132,11 +151,13 @@ void Connection::reject(int status, std::span<const char> head) {
   // A head that is not whole names no site; its Host field can be half a name.
   use_settings();
   context_.routed = nullptr;
+  const bool understood = stage_ != Stage::head;
+  const uint8_t method = understood ? method_place(talk_->parser.request()) : other_method;
   talk_->site = stage_ == Stage::head ? 0 : talk_->settings->router.site_of(talk_->parser.request(), context_.scratch);
   stage_ = Stage::head;
   if (reply_status(status) == Handled::replied) {
     ++requests_;
-    ++context_.counters.requests;
+    count_answer(method, false);
     if (context_.access_log.on()) log_rejected(head);
     return;
   }
@@ -182,13 +203,9 @@ const site::Route& Connection::route() {
 }
 
 // The request has its reply (composed, or being read): its bytes may go, the parser begins anew.
-void Connection::answered() {
+void Connection::answered(Handled handled) {
   ++requests_;
-  ++context_.counters.requests;
-  if (talk_->exchange.cache == CacheResult::hit || talk_->exchange.cache == CacheResult::stale)
-    ++context_.counters.hits;
-  if (talk_->exchange.cache == CacheResult::miss || talk_->exchange.cache == CacheResult::expired)
-    ++context_.counters.misses;
+  count_answer(method_place(talk_->parser.request()), handled == Handled::streaming);
   if (context_.access_log.on()) log_answer();
   if (context_.logger.enabled(log::Level::debug)) log_exchange();
   talk_->parser.reset();
@@ -201,8 +218,8 @@ void Connection::answered() {
 
 void Connection::log_exchange() {
   const http::Request& request = talk_->parser.request();
-  const auto since = [this](uint64_t ns) {
-    return ns == 0 ? std::string("-") : std::to_string((ns - talk_->exchange.accepted_ns) / 1000);
+  const auto add = [](std::string& line, const char* name, uint64_t ns) {
+    line.append(name).append(std::to_string(ns / 1000));
   };
   std::string line = peer_.text();
   line.append(" ").append(request.method_name());
@@ -211,9 +228,10 @@ void Connection::log_exchange() {
   line.append(" bytes=").append(std::to_string(talk_->exchange.body_bytes));
   static constexpr std::string_view results[] = {"", " hit", " stale", " miss", " expired"};
   line.append(results[static_cast<size_t>(talk_->exchange.cache)]);
-  line.append(" parsed_us=").append(since(talk_->exchange.parsed_ns));
-  line.append(" opened_us=").append(since(talk_->exchange.opened_ns));
-  line.append(" read_us=").append(since(talk_->exchange.read_ns));
+  add(line, " head_us=", talk_->exchange.parsed_ns - talk_->exchange.accepted_ns);
+  add(line, " queue_us=", talk_->exchange.queue_ns);
+  add(line, " open_us=", talk_->exchange.open_ns);
+  add(line, " read_us=", talk_->exchange.read_ns);
   context_.logger.debug(line);
 }
 
@@ -222,8 +240,7 @@ void Connection::log_exchange() {
 void Connection::on_fetched(const disk::Outcome& outcome) {
   CHECK(state_ == State::waiting && talk_->output.empty());
   become(State::receiving);
-  talk_->exchange.opened_ns = outcome.opened_ns;
-  talk_->exchange.read_ns = outcome.read_ns;
+  talk_->exchange.answered(outcome);
   more_input_ = talk_->input.size() > talk_->parser.head_size();
   if (outcome.stale) talk_->exchange.cache = CacheResult::stale;
   if (outcome.unchanged) talk_->exchange.cache = CacheResult::hit;
@@ -247,7 +264,7 @@ void Connection::after_wait(Handled handled) {
   CHECK(handled != Handled::flush_first);  // there was nothing to flush
   if (handled == Handled::waiting) return;
   const size_t head_size = talk_->parser.head_size();
-  answered();
+  answered(handled);
   talk_->input.consume(head_size);
   if (handled == Handled::streaming) return;  // its first piece will come
   if (talk_->output.sealed() || close_after_) {
@@ -259,7 +276,7 @@ void Connection::after_wait(Handled handled) {
 
 void Connection::on_piece(std::span<const char> bytes) {
   CHECK(state_ == State::waiting && talk_->stream);
-  if (talk_->exchange.read_ns == 0) talk_->exchange.read_ns = context_.clock.monotonic_ns;
+  if (talk_->exchange.asked_ns != 0) talk_->exchange.first_piece(context_.clock.monotonic_ns);
   talk_->output.add_span(bytes, {});
   flush();
 }
@@ -300,6 +317,7 @@ std::span<const char> Connection::before_pages() {
 
 void Connection::on_referred(size_t before, size_t bytes) {
   const size_t sent = before + bytes;
+  talk_->exchange.asked_ns = 0;
   context_.counters.sent_bytes += sent;
   if (sent > 0) talk_->answer_begun = true;
   if (talk_->record) talk_->record->sent += sent;

@@ -61,6 +61,7 @@ Connection::Handled Connection::wait_for(Selection::Wait what) {
     talk_->selection.route = std::make_unique<const KeptRoute>(route());
   }
   context_.routed = nullptr;  // the request's bytes move now, and its query is a view of them
+  talk_->exchange.asked_ns = context_.clock.monotonic_ns;
   become(State::waiting);
   const bool dispensable = what == Selection::Wait::sibling;  // the file itself is there
   deadline_in(dispensable ? disk::Fetch::patience_ms : static_cast<uint64_t>(context_.config->disk.timeout.count()));

@@ -29,6 +29,9 @@ class Connection;
 struct InWorker;
 struct AwaitsBuffers;
 
+/// What a connection is doing (connection.hpp).
+enum class ConnectionState : uint8_t { receiving, waiting, sending, lingering, closing };
+
 struct Context {
   uring::Ring& ring;
   cache::Cache& cache;
@@ -48,6 +51,8 @@ struct Context {
   Slab<Talk> talks{slab.capacity()};
   InputBudget input_budget;
   WorkerCounters counters;
+  Latencies latencies;
+  uint32_t in_state[5] = {};    // connections, by ConnectionState
   std::array<char, 29> date{};  // IMF-fixdate of clock.wall_s
   struct LastCodings {          // the last Accept-Encoding, and what it meant
     std::array<char, 64> value;

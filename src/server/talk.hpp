@@ -31,7 +31,15 @@ struct LastingRecord {
   uint64_t sent = 0;         // since it was composed
 };
 
+/// Answers in the output, all composed in one turn. Only the first can be to a request that began before that turn.
+struct Unsent {
+  uint32_t count = 0;
+  uint64_t first_accepted_ns, composed_ns;  // where there is one
+};
+
 struct Talk {
+  static constexpr uint8_t no_method = 0xff;
+
   Talk(http::RequestParser::Limits limits, InputBudget& budget, BlockPool& blocks, Settings& now)
       : parser(limits), input(budget), settings(&now), output(blocks) {
     ++settings->talks;
@@ -49,6 +57,8 @@ struct Talk {
   InputBuffer input;
   Settings* settings;  // of the request that is being received or answered
   Exchange exchange;
+  Unsent unsent;
+  uint8_t unfinished = no_method;  // whose answer is a download, or several ranges, not counted yet: its method
   std::unique_ptr<LastingRecord> record;
   uint64_t started_ms = 0;    // 0: no byte of a request is there
   uint64_t progress_ms = 0;   // when the kernel last took bytes, or the client last acknowledged some

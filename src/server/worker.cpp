@@ -174,15 +174,24 @@ void Worker::Implementation::end_of_turn() {
   access_log.on_turn(clock.monotonic_ms);
   if (context.draining && slab.live() == 0) disk.let_go();
   if (served_out()) end_log();
+  count_connections();
   trim_when_idle();
   arm_timer();
+}
+
+void Worker::Implementation::count_connections() {
+  const auto in = [this](ConnectionState state) { return context.in_state[static_cast<size_t>(state)]; };
+  context.counters.waiting.set(in(ConnectionState::waiting));
+  context.counters.sending.set(in(ConnectionState::sending));
+  context.counters.closing.set(in(ConnectionState::lingering) + in(ConnectionState::closing));
+  context.counters.talks.set(context.talks.live());
 }
 
 // Entries that nobody asked for were freed, but the allocator keeps what lies below the last one that stays. Giving
 // it back takes up to 100 ms and holds the other workers' allocators: done when none has anything to do.
 void Worker::Implementation::trim_when_idle() {
-  if (context.counters.requests != requests_seen) {
-    requests_seen = context.counters.requests;
+  if (context.counters.sent_bytes != sent_seen) {
+    sent_seen = context.counters.sent_bytes;
     if (clock.monotonic_ms - shared.active_ms.load(std::memory_order_relaxed) >= 100) {
       shared.active_ms.store(clock.monotonic_ms, std::memory_order_relaxed);
     }
@@ -254,6 +263,7 @@ size_t Worker::held_snapshots() const { return implementation_->settings.size() 
 bool Worker::drained() const { return implementation_->drained(); }
 void Worker::notify(disk::Notice notice) { implementation_->disk.on_notice(std::move(notice)); }
 const WorkerCounters& Worker::counters() const { return implementation_->context.counters; }
+const Latencies& Worker::latencies() const { return implementation_->context.latencies; }
 const uring::Ring& Worker::ring() const { return implementation_->ring; }
 Worker::LogCounters Worker::log_counters() const {
   const AccessLogCounters& counters = implementation_->access_log.counters();

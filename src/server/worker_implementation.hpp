@@ -39,6 +39,7 @@ struct Worker::Implementation final : AcceptSink {
   void dispatch(const uring::Completion& completion);
   void end_of_turn();
   void send_pages();
+  void count_connections();
   void trim_when_idle();
   void arm_timer();
 
@@ -89,7 +90,7 @@ struct Worker::Implementation final : AcceptSink {
   std::deque<Parked> parked;
   std::vector<uring::Tag> referrers;  // empty between two turns
   uint64_t mail = 0;
-  uint64_t requests_seen = 0;
+  uint64_t sent_seen = 0;      // bytes
   uint64_t trimmed_at = 0;     // entries that had been dropped for idleness at the last malloc_trim
   uint64_t served_out_ms = 0;  // nothing but the log's last lines was left; 0: not yet
   bool log_given_up = false;

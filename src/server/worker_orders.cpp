@@ -26,6 +26,7 @@ void Worker::Implementation::on_accepted(uring::Direct socket, const uring::Peer
   if (parked.size() < options.parked_limit) {
     parked.push_back({socket, peer, known, proxied});
   } else {
+    ++context.counters.closed;
     ring.close(socket, {.kind = uring::Kind::overflow, .slot = socket.slot});
   }
 }
@@ -191,6 +192,7 @@ void Worker::Implementation::begin_drain() {
 void Worker::Implementation::abort() {
   begin_drain();
   for (Connection* next = context.connections.front(); next; next = context.connections.after(*next)) next->end();
+  context.counters.closed += parked.size();
   for (const Parked& waiting : parked) {
     ring.close(waiting.socket, {.kind = uring::Kind::overflow, .slot = waiting.socket.slot});
   }

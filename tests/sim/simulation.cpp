@@ -10,6 +10,7 @@
 #include "trace.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/disk/disk.hpp"
+#include "uringd/server/figures.hpp"
 
 namespace uringd::sim {
 namespace {
@@ -185,6 +186,7 @@ class Simulation {
     if (++played_.turns > most_turns) fail("%llu turns: the server spins", static_cast<unsigned long long>(most_turns));
     world_.check();
     check_bounds();
+    if (played_.turns % 16 == 0) check_figures();
     if (worker_->disk().counters().stale > 0) releases_.forgive();
     for (const auto& player : players_) player->observe();
   }
@@ -210,6 +212,22 @@ class Simulation {
       fail("descriptors are lost: %zu of %u in flight, %zu kept\n%s", world_.open_files(), disk.in_flight(), kept,
            world_.held().c_str());
     }
+  }
+
+  // Between two turns nothing is being counted: all must agree.
+  void check_figures() {
+    const server::Figures figures = server::gather(*worker_);
+    const server::Figures::Connections& now = figures.connections;
+    const uint64_t requests = worker_->counters().requests();
+    CHECK(figures.requests() <= requests);
+    CHECK(requests - figures.requests() <= worker_->connections());  // downloads are counted when they end
+    CHECK(figures.of(server::Phase::request).count() <= requests);
+    CHECK(figures.of(server::Phase::request).count() == figures.of(server::Phase::send).count());
+    CHECK(now.open >= worker_->connections());  // others wait for a place
+    CHECK(now.idle + now.reading + now.waiting + now.sending + now.closing == now.open);
+    const server::Figures::Cache& cache = figures.cache;
+    CHECK(cache.content_bytes + cache.compressed_bytes + cache.negative_bytes + cache.files_bytes + cache.names_bytes ==
+          worker_->cache().bytes());
   }
 
   [[nodiscard]] bool all_done() const {
@@ -243,6 +261,10 @@ class Simulation {
     CHECK(worker_->connections() == 0);
     CHECK(shared_.connections.load() == 0);
     CHECK(worker_->disk().idle());
+    check_figures();
+    const server::Figures figures = server::gather(*worker_);
+    CHECK(figures.requests() == worker_->counters().requests());
+    CHECK(figures.connections.open == 0);
     check_watches();
     if (!reloads_.settled()) fail("a slot of a tree before was not given back");
   }

@@ -37,8 +37,8 @@
 namespace uringd::cache {
 
 /// Why an entry left.
-enum class Gone : uint8_t { capacity, idle, changed, missing, watch, replaced, closing };
-inline constexpr size_t gone_count = 7;
+enum class Gone : uint8_t { capacity, idle, changed, missing, watch, replaced, closing, admin };
+inline constexpr size_t gone_count = 8;
 
 struct CacheCounters {
   stats::Counter inserted;
@@ -89,7 +89,7 @@ class Cache {
   /// outside the capacity; clients that take nothing must not make them many: half of the capacity again, or 8 MiB.
   [[nodiscard]] bool has_room(size_t body_bytes) const {
     constexpr size_t least_bytes = size_t{8} << 20;
-    return live_bytes_ - bytes_ + body_bytes <= std::max(capacity_bytes_ / 2, least_bytes);
+    return live_bytes_ - bytes_ + body_bytes <= std::max(capacity_bytes() / 2, least_bytes);
   }
 
   /// The entry of that key, which is used now, or nullptr. Valid until the next insert, drop or sweep unless pinned.
@@ -117,23 +117,27 @@ class Cache {
   /// Drops what was not used for `idle_ms`, looking at `buckets` buckets and going on where the last call stopped.
   void sweep(uint64_t now_ms, uint64_t idle_ms, size_t buckets);
 
+  // What is held: any thread may ask, and hears what it was a moment ago.
   [[nodiscard]] size_t bytes() const { return bytes_; }
-  /// Of one kind's entries, and the most that they may be.
+  /// Of one kind's entries.
   [[nodiscard]] size_t bytes(Kind kind) const;
-  [[nodiscard]] size_t bound_bytes(Kind kind) const;
+  /// Of copies in content codings: a part of bytes(Kind::content).
+  [[nodiscard]] size_t copies_bytes() const { return copies_bytes_; }
   [[nodiscard]] size_t capacity_bytes() const { return capacity_bytes_; }
-  [[nodiscard]] size_t bucket_count() const { return bucket_mask_ + 1; }
   [[nodiscard]] size_t count() const { return count_; }
   [[nodiscard]] size_t count(Kind kind) const;
   [[nodiscard]] const CacheCounters& counters() const { return counters_; }
+
+  /// The most that the entries of that kind may be.
+  [[nodiscard]] size_t bound_bytes(Kind kind) const;
+  [[nodiscard]] size_t bucket_count() const { return bucket_mask_ + 1; }
 
  private:
   enum Segment : uint8_t { probation, main, verdicts, files, names };
   static constexpr size_t segment_count = 5;
   struct Queue {
     List<Entry> entries;  // front: the newest
-    size_t bytes = 0;
-    size_t count = 0;
+    stats::Counter bytes, count;
     size_t bound_bytes = 0;
     size_t bound_count = SIZE_MAX;
   };
@@ -157,7 +161,7 @@ class Cache {
   [[nodiscard]] bool spared(Entry& entry);
 
   PageMemory* pages_;
-  size_t capacity_bytes_;
+  stats::Counter capacity_bytes_;
   size_t file_limit_;
   size_t entry_bytes_;
   size_t bucket_mask_;
@@ -167,10 +171,11 @@ class Cache {
   std::array<Queue, segment_count> queues_;
   Ghosts ghosts_;
   CacheObserver* observer_ = nullptr;
-  size_t bytes_ = 0;       // of linked entries
+  stats::Counter bytes_;         // of linked entries
+  stats::Counter copies_bytes_;  // … and of their copies alone
+  stats::Counter count_;
   size_t live_bytes_ = 0;  // of all entries made and not destroyed
-  size_t count_ = 0;
-  size_t sweep_at_ = 0;  // the bucket that the next sweep begins with
+  size_t sweep_at_ = 0;    // the bucket that the next sweep begins with
   CacheCounters counters_;
 };
 

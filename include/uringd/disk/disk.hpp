@@ -144,7 +144,9 @@ class Disk final : cache::CacheObserver, FileCloser {
   /// Downloads wait for a place or for memory.
   [[nodiscard]] bool streams_wait() { return !line_.empty(); }
   [[nodiscard]] const DiskCounters& counters() const { return counters_; }
-  [[nodiscard]] uint32_t in_flight() const { return in_flight_; }
+  /// Places taken and how many there are: any thread may ask, as it may the counters.
+  [[nodiscard]] uint32_t in_flight() const { return static_cast<uint32_t>(in_flight_); }
+  [[nodiscard]] uint32_t queue_size() const { return static_cast<uint32_t>(queue_size_); }
   /// Files whose slow close waits for a kernel thread or is under way.
   [[nodiscard]] uint32_t closing() const { return closing_; }
   [[nodiscard]] bool idle() const {
@@ -318,8 +320,9 @@ class Disk final : cache::CacheObserver, FileCloser {
   uint64_t turns_ = 0;
   uint64_t turn_ended_ns_ = 0;
   bool serving_ = false;
-  bool line_stuck_ = false;  // the first in line lacks a place or memory
-  uint32_t in_flight_ = 0;   // places taken, looks not counted
+  bool line_stuck_ = false;   // the first in line lacks a place or memory
+  stats::Counter in_flight_;  // places taken, looks not counted
+  stats::Counter queue_size_;
   uint32_t looks_in_flight_ = 0;
   uint32_t preloads_in_flight_ = 0;
   uint32_t rendering_ = 0;

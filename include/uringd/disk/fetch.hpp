@@ -43,8 +43,9 @@ struct Outcome {
   OpenFileRef file;        // where it is too large for the cache
   bool stale = false;      // the disk has not answered for 100 ms: this is what was known before
   bool unchanged = false;  // a look found the entry as it was
-  uint64_t opened_ns = 0;  // when the open completed, and
-  uint64_t read_ns = 0;    // the read; 0 where there was none
+  // When these were (monotonic; 0: there was none). What begins begins that much later as it waited for a thread.
+  uint64_t opening_ns = 0, opened_ns = 0;  // opened: in a file or not
+  uint64_t reading_ns = 0, read_ns = 0;
 };
 
 /// Somebody who waits on a fetch. To stop waiting: unlink().
@@ -161,7 +162,7 @@ class Fetch : public Link<Fetch>,
   void settle_or_ask_previous(int status);
   void settle_verdict(int status);
   void forget_known(cache::Gone why);
-  void settle(const Outcome& outcome);
+  void settle(Outcome outcome);
   void insert(const cache::EntryRef& entry);
 
   [[nodiscard]] bool last_candidate() const;
@@ -210,7 +211,8 @@ class Fetch : public Link<Fetch>,
   OpenFileRef borrowed_;    // whose descriptor this is
   uint64_t looked_ms_ = 0;  // when the path was seen to lead to it
   uint64_t started_ms_ = 0;
-  uint64_t opened_ns_ = 0;
+  uint64_t opening_ns_ = 0, opened_ns_ = 0, reading_ns_ = 0;  // Outcome's
+  uint64_t lined_up_ns_ = 0;                                  // when it began to wait for a thread
   int64_t read_began_wall_ns_ = 0;
   Description description_;  // of the file that is read; its lines lie in the entry
   List<Waiter> waiters_;

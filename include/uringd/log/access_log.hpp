@@ -26,8 +26,10 @@ struct AccessRecord {
   int status = 0;
   uint64_t body_bytes = 0;    // sent, without the head
   uint64_t duration_ns = 0;   // from the request's first byte
-  uint64_t queue_ns = 0;      // until its head was whole
-  uint64_t disk_ns = 0;       // opening and reading
+  uint64_t queue_ns = 0;      // waiting for the disk's turn,
+  uint64_t open_ns = 0;       // for the open,
+  uint64_t read_ns = 0;       // and for the read
+  uint64_t send_ns = 0;       // sending; 0: not known yet
   std::string_view cache;     // "hit", "miss", "stale", "bypass"
   std::string_view encoding;  // Content-Encoding of the answer
 };

@@ -20,7 +20,7 @@
 #include "uringd/server/mailbox.hpp"
 #include "uringd/server/order.hpp"
 #include "uringd/server/snapshot.hpp"
-#include "uringd/stats/counter.hpp"
+#include "uringd/server/worker_counters.hpp"
 #include "uringd/uring/ring.hpp"
 
 namespace uringd::server {
@@ -37,11 +37,6 @@ struct Shared {
   std::function<void(std::shared_ptr<const void>)> dispose = [](const std::shared_ptr<const void>&) {};
   /// A worker has carried out orders: wakes who waits for that.
   std::function<void()> wake = [] {};
-};
-
-struct WorkerCounters {
-  stats::Counter accepted, requests, hits, misses, closed, timeouts, aborted, sent_bytes;
-  stats::Counter refused;  // connections beyond limits.connections_per_ip, or without the PROXY header they must have
 };
 
 class Worker {
@@ -78,7 +73,9 @@ class Worker {
 
   /// What the mailbox brings, between two turns: for the simulator.
   void notify(disk::Notice notice);
+  // What it counts, and what its parts count: any thread may look (figures.hpp), while the worker lives.
   [[nodiscard]] const WorkerCounters& counters() const;
+  [[nodiscard]] const Latencies& latencies() const;
   /// Lines of the access log.
   struct LogCounters {
     uint64_t written, dropped;

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -32,10 +31,9 @@ class Histogram {
   }
 
   [[nodiscard]] static constexpr size_t bucket_of(uint64_t ns) {
-    ns = std::min(ns, most_ns);
     constexpr uint64_t least = (uint64_t{2} << step_bits) - 1;  // up to here a value is its own bucket
-    const unsigned shift = static_cast<unsigned>(std::bit_width(ns | least)) - step_bits - 1;
-    return (size_t{shift} << step_bits) + (ns >> shift);
+    const unsigned shift = 63 - static_cast<unsigned>(std::countl_zero(ns | least)) - step_bits;
+    return std::min((size_t{shift} << step_bits) + (ns >> shift), bucket_count - 1);
   }
   /// The least value of that bucket, and of the one behind the last: most_ns + 1.
   [[nodiscard]] static constexpr uint64_t begin_of(size_t bucket) {
@@ -48,7 +46,7 @@ class Histogram {
   [[nodiscard]] uint64_t sum_ns() const { return sum_ns_; }
 
  private:
-  std::array<Counter, bucket_count> counts_;
+  Counter counts_[bucket_count];  // no std::array: a bucket is within, and need not be looked at again
   Counter sum_ns_;
 };
 

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "uringd/base/result.hpp"
+#include "uringd/stats/counter.hpp"
 #include "uringd/uring/attributes.hpp"
 #include "uringd/uring/page_cache.hpp"
 #include "uringd/uring/tag.hpp"
@@ -81,7 +82,7 @@ struct RingSetup {
 };
 
 struct RingCounters {
-  uint64_t enters = 0, submissions = 0, completions = 0, overflows = 0;
+  stats::Counter enters, submissions, completions, overflows;
 };
 
 class Ring {

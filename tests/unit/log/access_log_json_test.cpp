@@ -15,11 +15,12 @@ TEST_CASE("a JSON line has every member in its order; those that are not there a
   record.host = "example.org";
   record.duration_ns = 1'234'567'890;
   record.queue_ns = 999;
-  record.disk_ns = 1'000'001;
+  record.open_ns = 400'000;
+  record.read_ns = 600'001;
   CHECK(json(record) ==
         R"({"time":"2026-11-22T03:41:17.123Z","level":"info","msg":"request","remote":"127.0.0.1","method":"GET",)"
         R"("host":"example.org","path":"/a/b","query":"c=d","proto":"HTTP/1.1","status":206,"bytes":1234567,)"
-        R"("duration_s":1.234567,"queue_s":0.000000,"disk_s":0.001000})"
+        R"("duration_s":1.234567,"queue_s":0.000000,"disk_s":0.001000,"open_s":0.000400,"read_s":0.000600})"
         "\n");
   record.target = "*";
   record.minor_version = 0;
@@ -27,11 +28,14 @@ TEST_CASE("a JSON line has every member in its order; those that are not there a
   record.encoding = "br";
   record.referer = "http://e.org/";
   record.user_agent = "curl/7.88.1";
+  record.read_ns = 0;
+  record.send_ns = 2'500'000'000;
   record.authorization = "Basic YWxpY2U6c2VjcmV0";
   CHECK(json(record, wall_ns - 123'000'000) ==
         R"({"time":"2026-11-22T03:41:17.000Z","level":"info","msg":"request","remote":"127.0.0.1","user":"alice",)"
         R"("method":"GET","host":"example.org","path":"*","proto":"HTTP/1.0","status":206,"bytes":1234567,)"
-        R"("duration_s":1.234567,"cache":"hit","encoding":"br","queue_s":0.000000,"disk_s":0.001000,)"
+        R"("duration_s":1.234567,"cache":"hit","encoding":"br","queue_s":0.000000,"disk_s":0.000400,"open_s":0.000400,)"
+        R"("send_s":2.500000,)"
         R"("referer":"http://e.org/","user_agent":"curl/7.88.1"})"
         "\n");
 }

@@ -208,7 +208,9 @@ TEST_CASE("lines of any fields fit into what they may have: whole lines, nothing
                         .body_bytes = UINT64_MAX,
                         .duration_ns = UINT64_MAX,
                         .queue_ns = UINT64_MAX,
-                        .disk_ns = UINT64_MAX,
+                        .open_ns = UINT64_MAX,
+                        .read_ns = UINT64_MAX,
+                        .send_ns = UINT64_MAX,
                         .cache = texts[6],
                         .encoding = texts[7]};
     for (const AccessFormat format : {AccessFormat::combined, AccessFormat::json}) {

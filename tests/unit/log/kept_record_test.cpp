@@ -27,7 +27,7 @@ TEST_CASE("a kept record makes the same line when the request's bytes are gone")
                       .body_bytes = 5,
                       .duration_ns = 6000,
                       .queue_ns = 7000,
-                      .disk_ns = 8000,
+                      .read_ns = 8000,
                       .cache = "stale",
                       .encoding = {}};
   const std::string combined_before = combined(record), json_before = json(record);
