@@ -63,6 +63,7 @@ TEST_CASE("a copy takes the place of the one before it, and each coding has its 
   CHECK(base.copy(Coding::br) == better.get());
   CHECK(base.copy(Coding::gzip) == gzip.get());
   CHECK(cache.bytes() == before + better->charge() + gzip->charge());
+  CHECK(cache.copies_bytes() == better->charge() + gzip->charge());
   CHECK(quick->pins() == 1);  // still being sent
   CHECK(text_of(quick->body()) == "longer than the next");
 }
@@ -78,6 +79,7 @@ TEST_CASE("copies go with their entry, but for those that are being sent") {
     cache.attach(base, copy_for(cache, base, "gzip", Coding::gzip));
     CHECK(sent->pins() == 1);
     cache.drop(base, Gone::changed);
+    CHECK(cache.copies_bytes() == 0);
   }
   CHECK(cache.bytes() == 0);
   CHECK(sent->pins() == 1);
