@@ -82,6 +82,7 @@ void Connection::linger() {
   become(State::lingering);
   talk_->input.clear();
   end_talk_if_idle();
+  if (talk_) ++context_.counters.closing_talks;
   paused_ = false;
   ++lent_;
   context_.ring.shutdown_write(socket_, tag(Step::shutdown));
@@ -91,12 +92,13 @@ void Connection::linger() {
 
 void Connection::begin_close() {
   if (state_ == State::closing) return;
+  const bool lingered = state_ == State::lingering;
   become(State::closing);
   context_.wheel.cancel(*this);
   if (talk_) {
     if (talk_->unfinished != Talk::no_method) count_unfinished();
     if (talk_->record) end_record();
-    ++context_.counters.closing_talks;
+    if (!lingered) ++context_.counters.closing_talks;
   }
   if (disk::Waiter::linked()) disk::Waiter::unlink();
   if (Link<Connection, AwaitsBuffers>::linked()) Link<Connection, AwaitsBuffers>::unlink();
@@ -122,6 +124,7 @@ void Connection::on_close(int result) {
   }
 }
 
+// Of a connection that lingers or closes.
 void Connection::end_last_talk() {
   if (!talk_) return;
   --context_.counters.closing_talks;

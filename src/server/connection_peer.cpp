@@ -15,7 +15,8 @@ void Connection::on_peer(int result) {
   if (state_ == State::closing) return;
   on_peer_known();
   if (state_ == State::receiving && proxied_ && !talk_->input.empty()) return receive_proxy_header();
-  if (state_ == State::receiving || state_ == State::lingering) end_talk_if_idle();
+  if (state_ == State::lingering) return end_last_talk();
+  if (state_ == State::receiving) end_talk_if_idle();
 }
 
 // A trusted proxy is not counted: many clients come through it. Whom its PROXY header names is.

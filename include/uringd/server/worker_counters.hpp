@@ -71,7 +71,7 @@ struct WorkerCounters {
   // At the end of a turn.
   stats::Counter waiting, sending, closing;  // connections: closing also those that linger
   stats::Counter talks;                      // of which a request is being received, answered or sent
-  stats::Counter closing_talks;              // … and that are closing
+  stats::Counter closing_talks;              // … of closing ones among them
 
   void count_answer(uint8_t method, uint16_t status) {
     ++answers[method][status_places[status % status_places.size()]];
