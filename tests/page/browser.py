@@ -24,8 +24,9 @@ class WebSocket:
     def __init__(self, port, path):
         self.socket = socket.create_connection(('127.0.0.1', port), timeout=120)
         key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall(f'GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
-                            f'Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n'.encode())
+        self.socket.sendall(f'GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n'
+                            f'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n'
+                            f'Sec-WebSocket-Version: 13\r\n\r\n'.encode())
         self.file = self.socket.makefile('rb')
         while self.file.readline() not in (b'\r\n', b''):
             pass
@@ -110,7 +111,8 @@ class Page:
         self.wait('document.readyState === "complete"')
 
     def size(self, width, height, scale=1, phone=False):
-        self.call('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=scale, mobile=phone)
+        self.call('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=scale,
+                  mobile=phone)
 
     def colours(self, scheme):
         self.call('Emulation.setEmulatedMedia', features=[{'name': 'prefers-color-scheme', 'value': scheme}])
@@ -152,8 +154,8 @@ class Browser:
     def __enter__(self):
         self.profile = tempfile.mkdtemp(prefix='uringd-page-')
         options = ['--headless', '--remote-debugging-port=0', f'--user-data-dir={self.profile}', '--no-first-run',
-                   '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions', '--disable-background-networking',
-                   '--hide-scrollbars', '--force-color-profile=srgb', 'about:blank']
+                   '--disable-gpu', '--disable-dev-shm-usage', '--disable-extensions',
+                   '--disable-background-networking', '--hide-scrollbars', '--force-color-profile=srgb', 'about:blank']
         if os.geteuid() == 0:
             options.insert(0, '--no-sandbox')  # it refuses to run as root with one
         self.process = subprocess.Popen([find(), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

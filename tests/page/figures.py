@@ -8,8 +8,10 @@ import random
 import threading
 
 CODES = {'200': .86, '304': .09, '206': .01, '404': .035, '503': .0005, '301': .004}
-REASONS = {'capacity': 6, 'idle': 2.5, 'changed': .6, 'missing': .2, 'watch': 1.2, 'replaced': .4, 'closing': .05, 'admin': 0}
-PHASES = {'request': (9e-5, 2.1e-3), 'queue': (8e-6, 4e-4), 'open': (4.5e-5, 9e-4), 'read': (6e-5, 1.6e-3), 'send': (2.2e-5, 6e-4)}
+REASONS = {'capacity': 6, 'idle': 2.5, 'changed': .6, 'missing': .2, 'watch': 1.2, 'replaced': .4,
+           'closing': .05, 'admin': 0}
+PHASES = {'request': (9e-5, 2.1e-3), 'queue': (8e-6, 4e-4), 'open': (4.5e-5, 9e-4), 'read': (6e-5, 1.6e-3),
+          'send': (2.2e-5, 6e-4)}
 CONFIG = '''\
 [server]
 listen          = [":8080"]          # config.toml:3
@@ -56,7 +58,8 @@ class Figures:
     def fresh(self):
         count = self.chance.randrange(90_000_000, 110_000_000)
         return {'requests': count, 'by_code': {code: int(count * share) for code, share in CODES.items()},
-                'by_method': {'GET': count}, 'response_bytes': count * 11_000, 'accepted': count // 40, 'closed': count // 40 - 200,
+                'by_method': {'GET': count}, 'response_bytes': count * 11_000,
+                'accepted': count // 40, 'closed': count // 40 - 200,
                 'refused': 0, 'timeouts': 311, 'aborted': 1204, 'log': {'lines': count, 'dropped': 0},
                 'ring': {'enters': count // 3, 'sqes': count * 2, 'cqes': count * 2, 'cq_overflows': 0},
                 'disk': {'queue_depth': 0, 'queue_size': 256, 'rejected': 0, 'timeouts': 0},
@@ -86,12 +89,13 @@ class Figures:
             cache['misses']['cold'] += misses
             cache['misses']['expired'] += misses // 6
             for name, weight in REASONS.items():
-                cache['evictions'][name] += int(weight * interval * chance.expovariate(1) * (1 + 14 * cold)) if load else 0
+                grown = weight * interval * chance.expovariate(1) * (1 + 14 * cold)
+                cache['evictions'][name] += int(grown) if load else 0
             full = 42e6 + 9e6 * math.sin(when / 180)
-            cache['bytes'] = {'content': int(full), 'compressed': int(full * .29), 'overlay': 412_000, 'negative': 310_000,
-                              'files': 520_000, 'names': 260_000}
+            cache['bytes'] = {'content': int(full), 'compressed': int(full * .29), 'overlay': 412_000,
+                              'negative': 310_000, 'files': 520_000, 'names': 260_000}
             worker['disk']['queue_depth'] = int(chance.expovariate(1 / (3 + 120 * cold))) if load else 0
-            worker['disk']['rejected'] += chance.randrange(9) if cold > .9 else 0
+            worker['disk']['rejected'] += chance.randrange(9) if cold > .9 and load else 0
             worker['ring']['enters'] += int(load / (2.1 * spike)) + 1
             worker['ring']['sqes'] += int(load * 2.2) + 1
             total = int(380 * (swell + .4) * spike)
@@ -106,8 +110,8 @@ class Figures:
 
     @staticmethod
     def histogram(count, p50, p99):
-        return {'count': count, 'sum_s': count * p50 * 1.3, 'p50_s': p50, 'p90_s': p50 * 4, 'p99_s': p99, 'p999_s': p99 * 9,
-                'max_s': p99 * 140}
+        return {'count': count, 'sum_s': count * p50 * 1.3, 'p50_s': p50, 'p90_s': p50 * 4, 'p99_s': p99,
+                'p999_s': p99 * 9, 'max_s': p99 * 140}
 
     def stats(self):
         """The figures now, as GET /stats/stream gives them."""
@@ -130,9 +134,11 @@ class Figures:
         for worker in self.workers[1:]:
             total = add(total, worker)
         total = dict(total, latency=self.workers[0]['latency'])
-        return {'version': '0.1.0', 'started': self.started.isoformat(), 'state': self.state, 'workers': len(self.workers),
-                'time': self.now.isoformat(timespec='milliseconds'), 'uptime_s': (self.now - self.started).total_seconds(),
-                'process': {'resident_bytes': 341_000_000, 'cpu_s': self.cpu_s, 'open_files': 1812, 'max_files': 524288},
+        return {'version': '0.1.0', 'started': self.started.isoformat(), 'state': self.state,
+                'workers': len(self.workers), 'time': self.now.isoformat(timespec='milliseconds'), 
+                'uptime_s': (self.now - self.started).total_seconds(),
+                'process': {'resident_bytes': 341_000_000, 'cpu_s': self.cpu_s, 'open_files': 1812,
+                            'max_files': 524288},
                 'total': total, 'per_worker': self.workers, 'window': {'interval_s': 1.0, 'latency': self.window}}
 
 

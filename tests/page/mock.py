@@ -2,8 +2,9 @@
 figures that change, in the shapes of /stats, /stats/stream, /cache and /reload; refuses as the daemon does (401, 413,
 422). Standard library only. By hand:  python3 tests/page/mock.py --port 9191 [--token secret] [--workers 4]
 
-What a test does besides: reads `requests` (all that was asked of /cache and /reload), sets `state`, `dead` (the stream ends
-and everything is refused), `reload_fails`, `empty`. Entries have names that a careless page would stumble over.
+What a test does besides: reads `requests` (all that was asked of /cache and /reload), sets `figures.state`, `dead` (the
+stream ends and everything is refused), `reload_fails`, `empty`. Entries have names that a careless page
+would stumble over.
 """
 import argparse
 import datetime
@@ -24,10 +25,12 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 
           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 TYPES = {'html': 'text/html; charset=utf-8', 'css': 'text/css; charset=utf-8', 'svg': 'image/svg+xml',
          'js': 'text/javascript; charset=utf-8'}
-ODD_PATHS = ['/a b/100%.txt', '/quote"s/it\'s.html', '/<script>alert(1)</script>.html', '/ünïcode/日本語.html', '/q?a=1&b#c.txt',
-             '/' + 'very-long-name-' * 12 + '.js', '/back\\slash.txt', '/%2e%2e/escaped.txt', '/שלום.html']
-KINDS = [('css', 'text/css; charset=utf-8'), ('js', 'text/javascript; charset=utf-8'), ('html', 'text/html; charset=utf-8'),
-         ('png', 'image/png'), ('svg', 'image/svg+xml'), ('woff2', 'font/woff2'), ('json', 'application/json')]
+ODD_PATHS = ['/a b/100%.txt', '/quote"s/it\'s.html', '/<script>alert(1)</script>.html', '/ünïcode/日本語.html',
+             '/q?a=1&b#c.txt', '/' + 'very-long-name-' * 12 + '.js',
+             '/back\\slash.txt', '/%2e%2e/escaped.txt', '/שלום.html']
+KINDS = [('css', 'text/css; charset=utf-8'), ('js', 'text/javascript; charset=utf-8'),
+         ('html', 'text/html; charset=utf-8'), ('png', 'image/png'), ('svg', 'image/svg+xml'),
+         ('woff2', 'font/woff2'), ('json', 'application/json')]
 
 
 class Mock:
@@ -48,7 +51,8 @@ class Mock:
             place = ['assets', 'img', 'docs/guide', 'blog/2025', 'fonts'][number % 5]
             path = f'/{place}/file-{chance.randrange(16**6):06x}.{kind}'
             self.entries[path] = make_entry(path, media_type, chance)
-        self.entries['/maintenance.html'] = dict(make_entry('/maintenance.html', KINDS[2][1], chance), state='overlay', hits=70412)
+        overlay = make_entry('/maintenance.html', KINDS[2][1], chance)
+        self.entries[overlay['path']] = dict(overlay, state='overlay', hits=70412)
 
     def list(self, query):
         """Answers GET /cache; `next` is the number of the entry to go on with."""
@@ -64,7 +68,8 @@ class Mock:
         found.sort(key=lambda entry: entry[key], reverse=order.startswith('-'))
         begin, limit = int(query.get('after', '0')), int(query.get('limit', '100'))
         more = str(begin + limit) if begin + limit < len(found) else None
-        return {'site': site, 'sites': self.sites, 'total': len(found), 'entries': found[begin:begin + limit], 'next': more}
+        return {'site': site, 'sites': self.sites, 'total': len(found),
+                'entries': found[begin:begin + limit], 'next': more}
 
     def drop(self, path):
         with self.lock:
@@ -85,7 +90,8 @@ class Mock:
 def make_entry(path, media_type, chance):
     size = int(chance.lognormvariate(9, 1.1)) + 200
     plain = not media_type.startswith(('image/png', 'font'))
-    copies = [{'encoding': name, 'size': int(size * share)} for name, share in (('zstd', .26), ('br', .22), ('gzip', .28))]
+    shares = {'zstd': .26, 'br': .22, 'gzip': .28}
+    copies = [{'encoding': name, 'size': int(size * share)} for name, share in shares.items()]
     return {'path': path, 'size': size, 'type': media_type, 'encoding': 'identity', 'workers': chance.randint(1, 4),
             'copies': copies[:chance.randint(1, 3)] if plain else [], 'hits': int(chance.paretovariate(.6)),
             'age_s': round(chance.expovariate(1 / 400), 3), 'state': 'stale' if chance.random() < .05 else 'fresh'}
@@ -191,8 +197,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status, body, media_type, fields=None):
         self.send_response(status)
-        for name, value in {'Content-Type': media_type, 'Content-Length': len(body), 'Cache-Control': 'no-cache',
-                            'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff', **(fields or {})}.items():
+        always = {'Content-Type': media_type, 'Content-Length': len(body), 'Cache-Control': 'no-cache',
+                  'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff'}
+        for name, value in {**always, **(fields or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

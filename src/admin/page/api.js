@@ -64,7 +64,8 @@ export async function call(address, { headers = {}, ...options } = {}) {
     const used = token;
     const all = used === null ? headers : { ...headers, Authorization: `Bearer ${used}` };
     const response = await fetch(address, {
-      cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer", ...options, headers: all,
+      cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
+      ...options, headers: all,
     });
     if (response.status !== 401) return response;
     await response.body?.cancel();

@@ -23,7 +23,8 @@ export class Cursor {
   }
 }
 
-const path_through = (points) => points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+const path_through = (points) =>
+  points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 // Half-open ranges of points where a band is thick enough to be drawn, with a neighbour on either side.
 function thick_parts(upper, lower) {
@@ -45,8 +46,9 @@ export class Chart {
   #x = () => 0;
   #y = () => 0;
 
-  // spec: label; series [{ name, get(sample), colour, format, drawn: false where only the legend has it }]; format(value);
-  // kind "line" (each by itself, the first filled) or "stack"; optional tick(value), base (10 or 1024), least (the axis reaches at least to this), most (and no further), log, limit(sample).
+  // spec: label; series [{ name, get(sample), colour, format, drawn: false where only the legend has it }];
+  // format(value); kind "line" (each by itself, the first filled) or "stack". Optional: tick(value), base (10 or 1024),
+  // least (the axis reaches at least to this), most (and no further), log, limit(sample).
   constructor(spec, cursor, history) {
     Object.assign(this, { spec, cursor, history });
     this.tick = short(spec.tick ?? spec.format);
@@ -129,8 +131,9 @@ export class Chart {
       return [line, text];
     }));
     const limit = spec.limit?.(this.history.last ?? {});
-    if (limit > 0 && this.#y(limit) >= above - 1)
-      this.grid.append(drawing("line", { class: "limit", x1: left, x2: this.#width - right, y1: this.#y(limit), y2: this.#y(limit) }));
+    const at = this.#y(limit);
+    if (limit > 0 && at >= above - 1)
+      this.grid.append(drawing("line", { class: "limit", x1: left, x2: this.#width - right, y1: at, y2: at }));
   }
 
   #draw_times(begin, end, window_s) {
@@ -153,10 +156,10 @@ export class Chart {
       if (index > 0 && !this.#shown.some((sample) => get(sample) !== 0)) return group;
       for (const run of runs(this.#shown, get)) {
         const points = run.map((sample) => [this.#x(sample.time), this.#y(get(sample))]);
-        if (index === 0 && !this.spec.log && points.length > 1)
-          group.append(drawing("path", {
-            class: "area", d: `${path_through(points)}L${points.at(-1)[0].toFixed(1)} ${floor}L${points[0][0].toFixed(1)} ${floor}Z`,
-          }));
+        if (index === 0 && !this.spec.log && points.length > 1) {
+          const bottom = [[points.at(-1)[0], floor], [points[0][0], floor]];
+          group.append(drawing("path", { class: "area", d: `${path_through([...points, ...bottom])}Z` }));
+        }
         // a lone point has no line: a dot says that it was there
         const [[x, y]] = points;
         if (points.length === 1) group.append(drawing("circle", { cx: x, cy: y, r: 1.5 }));
@@ -230,7 +233,9 @@ export class Chart {
   }
 
   #key(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e9, End: 1e9 };
+    const steps = {
+      ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e9, End: 1e9,
+    };
     if (event.key === "Escape") return this.cursor.move(null);
     if (!(event.key in steps) || this.#shown.length === 0) return;
     event.preventDefault();
@@ -245,7 +250,7 @@ export class Chart {
 export class Legend {
   constructor(spec) {
     this.spec = spec;
-    this.values = spec.series.map(() => element("b"));
+    this.values = spec.series.map(() => element("b", {}, "–"));
     this.root = element("ul", { class: spec.roomy ? "legend roomy" : "legend" },
       ...spec.series.map(({ name, colour }, index) => element("li", {},
         element("i", { class: `c${colour ?? index}` }), element("span", {}, name), this.values[index])));

@@ -8,7 +8,8 @@ function fill(node, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (name === "on") for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
     else if (name === "dataset") Object.assign(node.dataset, value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...children);
   return node;
@@ -27,7 +28,8 @@ export function set_text(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// A message at the lower edge, in place of the one before; goes away by itself, is read out by screen readers. Errors stay longer.
+// A message at the lower edge, in place of the one before; goes away by itself, errors later, and is read out by screen
+// readers.
 export function toast(text, kind = "good") {
   const node = element("p", { class: kind }, text);
   by_id("toasts").replaceChildren(node);

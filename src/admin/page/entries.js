@@ -7,7 +7,6 @@ import { put_overlay } from "./overlay.js";
 
 const page_size = 100;
 const typing_ms = 250;
-const state_words = { fresh: "fresh", stale: "stale", overlay: "overlay" };
 
 export class Entries {
   #sort = "-hits";
@@ -103,7 +102,8 @@ export class Entries {
     set_text(by_id("count"), `${range}${whole(total)} ${total === 1 ? "entry" : "entries"}`);
     const searched = this.query.value.trim() !== "";
     this.#show_none(entries.length > 0 ? ""
-      : searched ? "No entry’s path matches." : "Nothing is cached yet. Entries appear as soon as files are asked for.");
+      : searched ? "No entry’s path matches."
+      : "Nothing is cached yet. Entries appear as soon as files are asked for.");
     this.#show_pager();
   }
 
@@ -143,13 +143,17 @@ export class Entries {
   #row(entry) {
     const is_overlay = entry.state === "overlay";
     const cell = (label, text, more = {}) => element("td", { "data-label": label, ...more }, text);
-    const chips = (entry.copies ?? []).map(({ encoding, size }) => element("span", { class: "chip" }, `${encoding} ${bytes(size)}`));
+    const chips = (entry.copies ?? []).map(({ encoding, size }) =>
+      element("span", { class: "chip" }, `${encoding} ${bytes(size)}`));
+    const state = element("span", { class: `chip ${entry.state}` }, entry.state);
+    const act = (text, name, click) =>
+      element("button", { type: "button", "aria-label": `${name} ${entry.path}`, on: { click } }, text);
     // bdi: a name written from right to left must not turn its neighbours around
     const path = element("td", { class: "path" }, element("bdi", {}, entry.path));
     const encoding = entry.encoding && entry.encoding !== "identity" ? `, ${entry.encoding}` : "";
     const type = entry.type ? entry.type.split(";")[0] + encoding : "–";
     return element("tr", { class: is_overlay ? "overlay" : "" }, path,
-      element("td", { "data-label": "State", class: "status" }, element("span", { class: `chip ${entry.state}` }, state_words[entry.state] ?? entry.state)),
+      element("td", { "data-label": "State", class: "status" }, state),
       cell("Type", type, { class: "type", title: entry.type }),
       cell("Size", bytes(entry.size), { class: "n" }),
       element("td", { "data-label": "Copies", class: "copies" }, ...(chips.length > 0 ? chips : ["–"])),
@@ -157,9 +161,9 @@ export class Entries {
       cell("Age", age(entry.age_s), { class: "n", title: duration(entry.age_s) }),
       cell("Held", whole(entry.workers), { class: "n" }),
       element("td", { class: "acts" },
-        element("button", { type: "button", "aria-label": `Serve something else at ${entry.path}`, on: { click: () => this.#overlay(entry) } }, "Overlay"),
-        element("button", { type: "button", "aria-label": `${is_overlay ? "Remove overlay" : "Drop"} ${entry.path}`,
-          on: { click: ({ currentTarget }) => this.#drop(entry, currentTarget) } }, is_overlay ? "Remove" : "Drop")));
+        act("Overlay", "Overlay at", () => this.#overlay(entry)),
+        act(is_overlay ? "Remove" : "Drop", is_overlay ? "Remove overlay" : "Drop",
+          ({ currentTarget }) => this.#drop(entry, currentTarget))));
   }
 
   // One entry. A dropped entry comes back from the disk by itself; an overlay does not, so that one asks twice.
@@ -167,12 +171,13 @@ export class Entries {
     if (entry.state === "overlay" && button.dataset.sure === undefined) {
       button.dataset.sure = "";
       button.textContent = "Really?";
-      button.addEventListener("blur", () => { delete button.dataset.sure; button.textContent = "Remove"; }, { once: true });
+      const unsure = () => { delete button.dataset.sure; button.textContent = "Remove"; };
+      button.addEventListener("blur", unsure, { once: true });
       return;
     }
     button.disabled = true;
     try {
-      const { dropped } = await call_json(entry.address ? `cache${entry.address}` : entry_address(entry.path, this.#site), { method: "DELETE" });
+      const { dropped } = await call_json(entry_address(entry.path, this.#site), { method: "DELETE" });
       toast(dropped > 0 ? `Dropped ${entry.path}` : `${entry.path} was gone already`);
       await this.load();
     } catch (error) {
@@ -186,8 +191,8 @@ export class Entries {
     const typed = this.query.value.trim();
     const { path } = dialog.querySelector("form").elements;
     path.value = typed.startsWith("/") ? typed.slice(0, typed.lastIndexOf("/") + 1) : "/";
-    set_text(dialog.querySelector(".what"), "Every entry and overlay below this path is dropped. Files are read again when they"
-      + " are asked for; overlays are gone.");
+    set_text(dialog.querySelector(".what"), "Every entry and overlay below this path is dropped. Files are read again"
+      + " when they are asked for; overlays are gone.");
     const answer = await ask(dialog, async () => {
       if (!/^\/(.*\/)?$/.test(path.value)) throw new Error("The path of a directory begins and ends with a slash.");
       return call_json(entry_address(path.value, this.#site), { method: "DELETE" });

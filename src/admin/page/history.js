@@ -1,6 +1,6 @@
 // What the graphs show: for each second one flat sample, made of two sets of figures (counters become rates), kept for
-// ten minutes. A sample's value is null where nothing can be said: no requests, no ratio. Figures of another process, or
-// after a silence, give a gap and not a slope.
+// ten minutes. A sample's value is null where nothing can be said: no requests, no ratio. Figures of another process,
+// or after a silence, give a gap and not a slope.
 
 const most_samples = 600;
 const longest_gap_s = 2.5;

@@ -1,5 +1,5 @@
-// The view of live figures: the strip of facts and the panels. Draws once a second while it is seen; the history goes on
-// while it is hidden or paused.
+// The view of live figures: the strip of facts and the panels. Draws once a second while it is seen; the history goes
+// on while it is hidden or paused.
 import { Chart, Cursor, Legend } from "./chart.js";
 import { by_id, element, set_text } from "./dom.js";
 import { bytes, clock, seconds, si, whole } from "./format.js";
@@ -7,38 +7,43 @@ import { phases } from "./history.js";
 import { panels } from "./panels.js";
 import { Workers } from "./workers.js";
 
+const warning_ms = 60_000;
 const number = (get) => (stats) => si(get(stats));
 
-// Name, text, and what makes it a warning: a count that should stay at zero, or a resource that runs out.
+// Name, text, and a count that should not grow: where it does, the fact warns for a minute.
 const facts = [
   ["CPU", (stats, sample) => (sample === null ? "–" : `${sample.cores.toFixed(2)} cores`)],
   ["Memory", ({ process }) => bytes(process.resident_bytes)],
-  ["Open files", ({ process }) => whole(process.open_files),
-    ({ process }) => process.open_files > process.max_files * 0.9],
+  ["Open files", ({ process }) => whole(process.open_files)],
   ["Entries", ({ total }) => whole(total.cache.entries)],
   ["Aborted", number(({ total }) => total.aborted)],
   ["Timeouts", number(({ total }) => total.timeouts)],
-  ["Refused", number(({ total }) => total.refused), ({ total }) => total.refused > 0],
-  ["Disk rejected", number(({ total }) => total.disk.rejected), ({ total }) => total.disk.rejected > 0],
-  ["Disk timeouts", number(({ total }) => total.disk.timeouts), ({ total }) => total.disk.timeouts > 0],
-  ["CQ overflows", number(({ total }) => total.ring.cq_overflows), ({ total }) => total.ring.cq_overflows > 0],
-  ["Log dropped", number(({ total }) => total.log.dropped), ({ total }) => total.log.dropped > 0],
+  ["Refused", number(({ total }) => total.refused), ({ total }) => total.refused],
+  ["Disk rejected", number(({ total }) => total.disk.rejected), ({ total }) => total.disk.rejected],
+  ["Disk timeouts", number(({ total }) => total.disk.timeouts), ({ total }) => total.disk.timeouts],
+  ["CQ overflows", number(({ total }) => total.ring.cq_overflows), ({ total }) => total.ring.cq_overflows],
+  ["Log dropped", number(({ total }) => total.log.dropped), ({ total }) => total.log.dropped],
 ];
 
 class Facts {
   constructor() {
     this.cells = facts.map(([name]) => {
       const value = element("dd", {}, "–");
-      return { value, row: element("div", {}, element("dt", {}, name), value) };
+      const row = element("div", {}, element("dt", {}, name), value);
+      return { value, row, count: Infinity, grew_at: 0 };
     });
     by_id("facts").append(...this.cells.map(({ row }) => row));
   }
 
   draw({ latest, last }) {
-    facts.forEach(([, text, warns], index) => {
-      const { value, row } = this.cells[index];
-      set_text(value, text(latest, last));
-      row.classList.toggle("warns", warns?.(latest) ?? false);
+    facts.forEach(([, text, count], index) => {
+      const cell = this.cells[index];
+      set_text(cell.value, text(latest, last));
+      if (count === undefined) return;
+      const now = count(latest);
+      if (now > cell.count) cell.grew_at = Date.now();
+      cell.count = now;
+      cell.row.classList.toggle("warns", Date.now() - cell.grew_at < warning_ms);
     });
   }
 }
@@ -50,7 +55,7 @@ class PhaseTable {
     const head = ["p50", "p99", "p50", "p99", "p99.9", "max"];
     const body = element("tbody");
     series.forEach(({ name, colour }) => {
-      this.cells[name] = head.map((_, index) => element("td", { class: index < 2 ? "now" : "" }));
+      this.cells[name] = head.map((_, index) => element("td", { class: index < 2 ? "now" : false }, "–"));
       body.append(element("tr", {},
         element("th", { scope: "row" }, element("i", { class: `c${colour}` }), name), ...this.cells[name]));
     });
@@ -65,7 +70,8 @@ class PhaseTable {
     for (const phase of phases) {
       const all = total.latency?.[phase];
       const has = all?.count > 0;
-      const values = [sample?.p50[phase], sample?.p99[phase], ...["p50_s", "p99_s", "p999_s", "max_s"].map((name) => (has ? all[name] : null))];
+      const values = [sample?.p50[phase], sample?.p99[phase],
+        ...["p50_s", "p99_s", "p999_s", "max_s"].map((name) => (has ? all[name] : null))];
       values.forEach((value, index) => set_text(this.cells[phase][index], seconds(value)));
     }
   }
@@ -105,7 +111,8 @@ class Panel {
       on: { change: (event) => choose(event.target.value) } });
     for (const name of ["p50", "p99"])
       box.append(element("label", {},
-        element("input", { type: "radio", name: "quantile", value: name, checked: name === "p99" }), element("span", {}, name)));
+        element("input", { type: "radio", name: "quantile", value: name, checked: name === "p99" }),
+        element("span", {}, name)));
     this.spec.note = () => "p99 of each second";
     return box;
   }

@@ -51,7 +51,8 @@ async function put(form, site) {
     await call_json(entry_address(path.value, site), { method: "PUT", headers, body: bare });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new Error("The connection ended while it was sent: the server is gone, or it is larger than admin.overlay_size allows.");
+    throw new Error("The connection ended while it was sent: the server is gone, or this is larger than"
+      + " admin.overlay_size allows.");
   }
   return { path: path.value, size: body.size };
 }

@@ -66,7 +66,7 @@ function show_state() {
     set_text(button, locked ? "Enter it" : "Try now");
   } else if (state === "draining") {
     set_text(head, "Draining.");
-    set_text(text, "The server takes no new connections, finishes what it has, and stops.");
+    set_text(text, "The server finishes what it has, then it stops.");
   }
 }
 

@@ -66,8 +66,8 @@ export class Settings {
   #show({ version, started, uptime_s, workers, config }) {
     const last = config.last_reload_time ? moment(config.last_reload_time) : "";
     const rows = [
-      ["File", config.file || "none"], ["Version", version], ["Started", moment(started)], ["Uptime", duration(uptime_s), "uptime"],
-      ["Workers", String(workers)],
+      ["File", config.file || "none"], ["Version", version], ["Workers", String(workers)],
+      ["Started", moment(started)], ["Uptime", duration(uptime_s), "uptime"],
       ["Reloads", config.reloads > 0 && last !== "" ? `${config.reloads}, last ${last}` : String(config.reloads)],
     ];
     by_id("config-facts").replaceChildren(...rows.map(([name, text, mark]) =>

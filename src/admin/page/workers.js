@@ -16,7 +16,8 @@ export class Workers {
     this.root = element("div", { class: "workers", tabindex: 0, role: "region", "aria-label": "Workers" },
       element("table", {},
         element("thead", {}, element("tr", {},
-          element("th", { scope: "col" }, "#"), element("th", { class: "bar" }, element("span", { class: "hidden" }, "Share")),
+          element("th", { scope: "col" }, "#"),
+          element("th", { class: "bar" }, element("span", { class: "hidden" }, "Share")),
           ...columns.map((text) => element("th", { scope: "col" }, text)))),
         this.body));
   }
