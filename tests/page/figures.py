@@ -135,7 +135,7 @@ class Figures:
             total = add(total, worker)
         total = dict(total, latency=self.workers[0]['latency'])
         return {'version': '0.1.0', 'started': self.started.isoformat(), 'state': self.state,
-                'workers': len(self.workers), 'time': self.now.isoformat(timespec='milliseconds'), 
+                'workers': len(self.workers), 'time': self.now.isoformat(timespec='milliseconds'),
                 'uptime_s': (self.now - self.started).total_seconds(),
                 'process': {'resident_bytes': 341_000_000, 'cpu_s': self.cpu_s, 'open_files': 1812,
                             'max_files': 524288},

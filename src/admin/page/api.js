@@ -16,6 +16,11 @@ export class Declined extends Error {
   constructor() { super("This needs the token."); this.name = "Declined"; }
 }
 
+// There is no server, or the connection to it broke. (fetch says TypeError, as any mistake of ours would.)
+export class Unreachable extends Error {
+  constructor() { super("Nothing answers."); this.name = "Unreachable"; }
+}
+
 // What the server says is wrong: status, error, hint and, for a bad configuration, a list.
 export class Refused extends Error {
   constructor(status, body) {
@@ -58,15 +63,24 @@ function ask_token(used) {
   return asking;
 }
 
-// The response, whatever its status but 401. Throws TypeError where there is no server, Declined without a token.
+// What the network gives, with its TypeError named for what it is; an AbortError stays one.
+export async function reached(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    throw error instanceof TypeError ? new Unreachable() : error;
+  }
+}
+
+// The response, whatever its status but 401. Throws Unreachable, and Declined without a token.
 export async function call(address, { headers = {}, ...options } = {}) {
   for (;;) {
     const used = token;
     const all = used === null ? headers : { ...headers, Authorization: `Bearer ${used}` };
-    const response = await fetch(address, {
+    const response = await reached(fetch(address, {
       cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
       ...options, headers: all,
-    });
+    }));
     if (response.status !== 401) return response;
     await response.body?.cancel();
     await ask_token(used);
@@ -77,7 +91,7 @@ export async function call(address, { headers = {}, ...options } = {}) {
 export async function call_json(address, options) {
   const response = await call(address, options);
   if (!response.ok) throw await refusal(response);
-  const text = await response.text();
+  const text = await reached(response.text());
   return text === "" ? null : JSON.parse(text);
 }
 

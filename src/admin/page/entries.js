@@ -113,7 +113,7 @@ export class Entries {
     set_text(by_id("count"), "");
     this.#next = null;
     const text = error.name === "Declined" ? "The list of entries needs the token. Refresh to enter it."
-      : error instanceof TypeError ? "Nothing answers. Refresh to try again." : explain(error);
+      : error.name === "Unreachable" ? "Nothing answers. Refresh to try again." : explain(error);
     this.#show_none(text);
     this.#show_pager();
     this.#seen = false;

@@ -50,7 +50,7 @@ async function put(form, site) {
   try {
     await call_json(entry_address(path.value, site), { method: "PUT", headers, body: bare });
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (error.name !== "Unreachable") throw error;
     throw new Error("The connection ended while it was sent: the server is gone, or this is larger than"
       + " admin.overlay_size allows.");
   }

@@ -73,9 +73,7 @@ function show_state() {
 function lost_words() {
   const wait = Math.max(0, Math.ceil((lost.retry_at - Date.now()) / 1000));
   const since = heard_at === null ? "" : ` The last came ${duration((Date.now() - heard_at) / 1000)} ago.`;
-  // fetch says "Failed to fetch" where nothing answers: that is no news to anyone
-  const why = lost.reason instanceof TypeError ? "Nothing answers." : explain(lost.reason);
-  return `${why}${since} ${wait > 0 ? `Next try in ${wait} s.` : "Trying…"}`;
+  return `${explain(lost.reason)}${since} ${wait > 0 ? `Next try in ${wait} s.` : "Trying…"}`;
 }
 
 function show_about({ version, uptime_s, started, workers }) {

@@ -57,8 +57,7 @@ export class Settings {
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#is_fresh = false;
-      const text = error.name === "Declined" ? "The configuration needs the token."
-        : error instanceof TypeError ? "Nothing answers." : explain(error);
+      const text = error.name === "Declined" ? "The configuration needs the token." : explain(error);
       by_id("config").replaceChildren(element("span", { class: "quiet" }, text));
     }
   }
@@ -97,7 +96,7 @@ export class Settings {
     } catch (error) {
       if (error.name === "Declined") return;
       if (error.status === 422) this.#show_findings(explain(error), error.errors);
-      else toast(error instanceof TypeError ? "Nothing answers." : explain(error), "bad");
+      else toast(explain(error), "bad");
     } finally {
       button.disabled = false;
       this.load();

@@ -1,7 +1,7 @@
 // The figures as they come, one set a second, for as long as the page is open. EventSource cannot send a token, so the
 // event stream is read from a fetch. Whatever ends it (no server, an error, 5 s without a word), it begins again: after
 // 1, 2, 4, 8, then 15 s, at once when the person or the browser says that the network is back.
-import { call, is_asking, refusal } from "./api.js";
+import { call, is_asking, reached, refusal } from "./api.js";
 
 const silence_ms = 5_000;
 const longest_wait_ms = 15_000;
@@ -13,7 +13,7 @@ export async function* events(body, heard = () => {}) {
   let data = [];
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await reached(reader.read());
       if (done) return;
       heard();
       const lines = (rest + value).split(/\r\n|\n/);
@@ -82,7 +82,8 @@ export class Stream {
         const figures = JSON.parse(data);
         has_begun();
         this.on_state("live", {});
-        this.on_figures(figures);
+        // figures that cannot be shown are no reason to leave the server alone: the console has what is wrong
+        try { this.on_figures(figures); } catch (error) { reportError(error); }
       }
       watch.signal.throwIfAborted();
     } finally {
