@@ -11,13 +11,15 @@ ODD = ['/a b/100%.txt', '/quote"s/it\'s.html', '/<script>alert(1)</script>.html'
 
 
 class Stage:
-    def __init__(self, page, server, shots):
-        self.page, self.server, self.mock, self.shots = page, server, server.mock, shots
+    def __init__(self, page, server, shots, address=''):
+        self.page, self.shots = page, shots
+        self.mock = server.mock if server else None
+        self.address = address or f'http://127.0.0.1:{server.server_port}/'
         page.colours('light')
         page.size(1440, 900)
 
     def open(self, view=''):
-        self.page.open(f'http://127.0.0.1:{self.server.server_port}/{view}')
+        self.page.open(self.address + view)
 
     def shoot(self, name):
         self.page.shoot(os.path.join(self.shots, f'{name}.png'))
@@ -25,16 +27,18 @@ class Stage:
     def shoot_whole(self, name, width, scheme='light', scale=1):
         """The whole page, however long; one second is left for it to draw at its new size."""
         self.page.colours(scheme)
-        for height in (900, self.page.evaluate('document.documentElement.scrollHeight')):
-            self.page.size(width, height, scale, width < 500)
-            self.page.evaluate('new Promise((done) => setTimeout(done, 400))')
-            self.page.size(width, self.page.evaluate('document.documentElement.scrollHeight'), scale, width < 500)
-        self.page.evaluate('new Promise((done) => setTimeout(done, 1100))')
+        self.page.size(width, 700, scale, width < 500)
+        self.rest(.4)
+        self.page.size(width, self.page.evaluate('document.documentElement.scrollHeight'), scale, width < 500)
+        self.rest(1.1)
         wide = self.page.evaluate('document.documentElement.scrollWidth')
         assert wide <= width, f'{name}: {wide} px wide in a window of {width}'
         self.shoot(name)
         self.page.size(1440, 900)
         self.page.colours('light')
+
+    def rest(self, seconds):
+        self.page.evaluate(f'new Promise((done) => setTimeout(done, {seconds * 1000}))')
 
     def asked(self, method):
         return [each for each in self.mock.requests if each[0] == method]
@@ -316,8 +320,28 @@ def entries_are_cards_on_a_phone(stage):
     stage.page.click('th[data-sort=path] button')
     stage.page.size(360, 780, 2, True)
     stage.page.wait('document.documentElement.scrollWidth === 360')
-    stage.page.evaluate('new Promise((done) => setTimeout(done, 500))')
+    stage.rest(.5)
     stage.shoot('cache-phone')
+
+
+def look(stage, token):
+    """Against a server of yours: pictures of all views, a console without complaints; nothing is changed."""
+    page = stage.page
+    stage.open()
+    stage.rest(2)
+    if page.evaluate('document.querySelector("#token-dialog").open'):
+        stage.expect('401')
+        page.type('#token-dialog [name=token]', token)
+        page.click('#token-dialog [type=submit]')
+    page.wait('document.querySelector("#p-bytes .line")?.getAttribute("d").split("L").length > 20', 60)
+    for name, width, scheme in (('light', 1440, 'light'), ('dark', 1440, 'dark'), ('wide', 2200, 'dark'),
+                                ('phone', 360, 'light')):
+        stage.shoot_whole(f'live-{name}', width, scheme)
+    for view in ('cache', 'config'):
+        page.evaluate(f'location.hash = "{view}"')
+        stage.rest(1)
+        stage.shoot_whole(f'{view}-light', 1440)
+        stage.shoot_whole(f'{view}-phone', 360)
 
 
 FAST = {a_draining_server_is_said_to_drain, an_idle_server_with_an_empty_cache_looks_sensible,
