@@ -69,7 +69,7 @@ def graphs_are_drawn_and_look_right_in_both_colours_and_from_360_px_on(stage):
 def a_moment_is_read_by_pointer_and_by_keys_in_all_graphs_at_once(stage):
     stage.mock.past_s = 60
     stage.open()
-    stage.page.wait('!!document.querySelector("#p-bytes .line")')
+    stage.page.wait('document.querySelector("#p-bytes .line")?.getAttribute("d").split("L").length > 50')
     x, y = stage.page.evaluate('''(() => {
         const box = document.querySelector("#p-requests .chart").getBoundingClientRect();
         return [box.x + box.width * 0.8, box.y + 40] })()''')
