@@ -1,7 +1,7 @@
-// read_chunked: the framing of a chunked body (RFC 9112 §7.1), byte by byte; data bytes are skipped at once. By the
-// grammar and no more: hex digits alone are a size, white space stands only around ';' and '=' of an extension (bad
-// white space that a recipient must read), lines end in CRLF. Extensions and trailers are checked and dropped: a length
-// or a coding among the trailers frames nothing. The state is RequestParser's. Private to http/.
+// read_chunked: the framing of a chunked body (RFC 9112 §7.1), byte by byte; runs of data bytes are passed over at
+// once. By the grammar and no more: hex digits alone are a size, white space stands only around ';' and '=' of an
+// extension (bad white space that a recipient must read), lines end in CRLF. Extensions and trailers are checked and
+// dropped: a length or a coding among the trailers frames nothing. The state is RequestParser's. Private to http/.
 //     size ──► (extension)* ──► data ──► size …     size 0 ──► trailers ──► done
 // Bounds: data within body_size; extensions, surplus zeros of sizes and trailers together within header_size.
 #pragma once
@@ -24,23 +24,38 @@ class ChunkedReader {
     size_t used;
     int status;  // 0, or that of a rejection
   };
+  struct Piece {
+    size_t used;
+    int status;
+    size_t data_at, data_size;  // a run of data bytes, which is where it stopped; or none
+  };
 
   ChunkedReader(State& state, const RequestParser::Limits& limits) : state_(state), limits_(limits) {}
 
   Result read(const char* data, size_t size) {
     size_t used = 0;
     while (used < size && state_.step != Step::done) {
-      if (state_.step == Step::data) {
-        const auto skipped = static_cast<size_t>(std::min<uint64_t>(size - used, state_.left));
-        used += skipped;
-        state_.left -= skipped;
-        if (state_.left == 0) state_.step = Step::data_cr;
-        continue;
-      }
-      if (const int status = take(data[used]); status != 0) return {used, status};
-      ++used;
+      const Piece piece = read_piece(data + used, size - used);
+      used += piece.used;
+      if (piece.status != 0) return {used, piece.status};
     }
     return {used, 0};
+  }
+
+  /// To the end of the first run of data bytes.
+  Piece read_piece(const char* data, size_t size) {
+    size_t used = 0;
+    while (used < size && state_.step != Step::done) {
+      if (state_.step == Step::data) {
+        const auto run = static_cast<size_t>(std::min<uint64_t>(size - used, state_.left));
+        state_.left -= run;
+        if (state_.left == 0) state_.step = Step::data_cr;
+        return {used + run, 0, used, run};
+      }
+      if (const int status = take(data[used]); status != 0) return {used, status, 0, 0};
+      ++used;
+    }
+    return {used, 0, 0, 0};
   }
 
  private:

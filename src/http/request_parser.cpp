@@ -328,8 +328,27 @@ RequestParser::BodyResult RequestParser::parse_body(const char* data, size_t siz
   return {BodyProgress::complete, used};
 }
 
+bool RequestParser::bound_body(uint64_t bytes) {
+  limits_.body_size = bytes;
+  return body_left_ <= bytes;
+}
+
+RequestParser::BodyPiece RequestParser::parse_body_piece(const char* data, size_t size) {
+  if (stage_ != Stage::body || !chunked_) {
+    const BodyResult result = parse_body(data, size);
+    return {result.progress, result.used, {data, result.used}};
+  }
+  const auto [used, status, data_at, data_size] = ChunkedReader{chunked_body_, limits_}.read_piece(data, size);
+  const BodyResult result = after_chunks(used, status);
+  return {result.progress, result.used, {data + data_at, data_size}};
+}
+
 RequestParser::BodyResult RequestParser::parse_chunked(const char* data, size_t size) {
   const auto [used, status] = ChunkedReader{chunked_body_, limits_}.read(data, size);
+  return after_chunks(used, status);
+}
+
+RequestParser::BodyResult RequestParser::after_chunks(size_t used, int status) {
   if (status != 0) {
     status_ = static_cast<uint16_t>(status);
     stage_ = Stage::rejected;

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "uringd/http/request.hpp"
@@ -49,8 +50,19 @@ class RequestParser {
   const Request& request() const { return request_; }
   Request& request() { return request_; }
 
-  /// Reads and drops body bytes, each given once, in order. {complete, 0} where the request has no body.
+  /// Reads over body bytes, each given once, in order. {complete, 0} where the request has no body.
   BodyResult parse_body(const char* data, size_t size);
+
+  /// After head_complete: from now on this is the body's bound. False: its Content-Length is above it.
+  [[nodiscard]] bool bound_body(uint64_t bytes);
+  /// As parse_body, but for whoever wants the body: returns behind each run of data bytes, `data`; call again with the
+  /// bytes behind `used` until all were used, or the body is complete or rejected.
+  struct BodyPiece {
+    BodyProgress progress;
+    size_t used;
+    std::span<const char> data;  ///< in the bytes given; decoded
+  };
+  BodyPiece parse_body_piece(const char* data, size_t size);
 
   /// After `rejected`: 400, 413, 414, 417, 431 (trailers too), 501 (transfer coding; or a method name without end),
   /// 505.
@@ -117,6 +129,7 @@ class RequestParser {
   int overflow_status() const;
   bool lacks_version(uint32_t from, uint32_t to) const;
   BodyResult parse_chunked(const char* data, size_t size);
+  BodyResult after_chunks(size_t used, int status);
 
   alignas(engine_align) unsigned char engine_[engine_size];  // an llhttp_t, made when a request's first byte is for it
   Limits limits_;
