@@ -167,6 +167,21 @@ size_t Cache::drop_sites(const std::function<bool(uint32_t)>& leaves, size_t fir
   return end;
 }
 
+size_t Cache::look_through(size_t first, size_t buckets, size_t entries, const std::function<void(Entry&)>& look) {
+  const size_t end = std::min(first + buckets, bucket_count());
+  size_t shown = 0;
+  for (; first < end && shown < entries; ++first) {
+    Entry* entry = in_use(first) ? buckets_[first] : nullptr;
+    while (entry) {
+      Entry* next = entry->next_in_bucket_;
+      look(*entry);
+      ++shown;
+      entry = next;
+    }
+  }
+  return first;
+}
+
 // --- another capacity ---
 
 // A smaller one keeps the table: it is in use, and may be wanted again.

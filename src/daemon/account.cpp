@@ -17,9 +17,9 @@ std::vector<std::string> account_of(const server::Worker& worker, uint32_t index
   };
   begin();
   add("connections", served.accepted);
-  add("requests", served.requests());
-  add("hits", served.hits());
-  add("misses", served.misses());
+  add("requests", served.requests);
+  add("hits", served.hits);
+  add("misses", served.misses);
   add("sent_bytes", served.sent_bytes);
   add("timeouts", served.timeouts);
   add("aborted", served.aborted);
@@ -52,8 +52,9 @@ std::vector<std::string> account_of(const server::Worker& worker, uint32_t index
   add("preloaded", disk.preloaded);
   begin();
   add("cached", disk.published);
-  static constexpr std::array<const char*, 7> reasons = {"evicted",    "gone_idle",     "gone_changed", "gone_missing",
-                                                         "gone_watch", "gone_replaced", "gone_closing"};
+  static constexpr std::array<const char*, cache::gone_count> reasons = {"evicted",      "gone_idle",  "gone_changed",
+                                                                         "gone_missing", "gone_watch", "gone_replaced",
+                                                                         "gone_closing", "gone_admin"};
   for (size_t reason = 0; reason < reasons.size(); ++reason) add(reasons[reason], cache.gone[reason]);
   add("invalidated", disk.invalidated);
   add("missing_by_name", disk.missing_by_name);

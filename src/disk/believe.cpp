@@ -8,6 +8,8 @@
 
 namespace uringd::disk {
 
+using cache::Gone;
+
 // --- notices of the helper thread ---
 
 void Disk::on_notice(Notice notice) {
@@ -33,19 +35,20 @@ void Disk::on_invalidated(const Invalidated& notice) {
   CHECK(!notice.path.empty() && notice.path.front() == '/');
   if (!active(notice.site) && !uses(notice.site)) return;  // the slot may be empty
   ++counters_.invalidated;
-  drop_name(notice.site, notice.path);
+  drop_name(notice.site, notice.path, Gone::watch);
   for (const http::Coding coding : http::real_codings) {
     const std::string_view suffix = http::coding_suffix(coding);
     if (!notice.path.ends_with(suffix)) continue;
     const std::string_view base = std::string_view(notice.path).substr(0, notice.path.size() - suffix.size());
     if (base.ends_with('/')) continue;
-    drop_and_doubt(key_of(notice.site, std::string(base).append(special_mark).append(http::coding_name(coding))));
-    drop_name(notice.site, base);  // it may remember that it has no such sibling
+    drop_and_doubt(key_of(notice.site, std::string(base).append(special_mark).append(http::coding_name(coding))),
+                   Gone::watch);
+    drop_name(notice.site, base, Gone::watch);  // it may remember that it has no such sibling
   }
   const std::string_view directory = directory_of(notice.path);
   if (sites_.rules(notice.site).listing) {
-    drop_listings(notice.site, std::string(directory) + "/");
-    drop_listings(notice.site, notice.path + "/");
+    drop_listings(notice.site, std::string(directory) + "/", Gone::watch);
+    drop_listings(notice.site, notice.path + "/", Gone::watch);
   }
   if (cache_.count(cache::Kind::names) > 0) {
     const std::string_view name = std::string_view(notice.path).substr(directory.size() + 1);
@@ -56,22 +59,22 @@ void Disk::on_invalidated(const Invalidated& notice) {
 
 // All that "/dir/name" may be found by: its path, the path without its extension, what stands for it as a directory,
 // the directory whose index it may be.
-void Disk::drop_name(uint32_t site, std::string_view path) {
+void Disk::drop_name(uint32_t site, std::string_view path, Gone why) {
   const SiteRules& rules = sites_.rules(site);
   const std::string_view directory = directory_of(path);
   const std::string_view name = path.substr(directory.size() + 1);
-  drop_and_doubt(key_of(site, path));
-  drop_and_doubt(key_of(site, std::string(path) + "/"));
+  drop_and_doubt(key_of(site, path), why);
+  drop_and_doubt(key_of(site, std::string(path) + "/"), why);
   for (const std::string& index : rules.index) {
-    if (name == index) drop_and_doubt(key_of(site, std::string(directory) + "/"));
+    if (name == index) drop_and_doubt(key_of(site, std::string(directory) + "/"), why);
   }
   for (const std::string& extension : rules.extensions) {
     if (name.size() <= extension.size() || !name.ends_with(extension)) continue;
-    drop_and_doubt(key_of(site, path.substr(0, path.size() - extension.size())));
+    drop_and_doubt(key_of(site, path.substr(0, path.size() - extension.size())), why);
   }
 }
 
-void Disk::drop_listings(uint32_t site, std::string_view directory) {
+void Disk::drop_listings(uint32_t site, std::string_view directory, Gone why) {
   if (directory.size() >= key_path_limit) return;
   std::array<char, key_path_limit> path;
   using Form = http::ListingForm;
@@ -80,15 +83,15 @@ void Disk::drop_listings(uint32_t site, std::string_view directory) {
       for (const bool descending : {false, true}) {
         const std::string_view key =
             listing_key_path(directory, {.format = format, .sort = sort, .descending = descending}, path);
-        if (!key.empty()) drop_and_doubt(key_of(site, key));
+        if (!key.empty()) drop_and_doubt(key_of(site, key), why);
       }
     }
   }
 }
 
-void Disk::drop_and_doubt(const cache::Key& key) {
-  if (cache::Entry* entry = cache_.peek(key)) cache_.drop(*entry, cache::Gone::watch);
-  if (cache::Entry* kept = kept_.peek(key)) kept_.drop(*kept, cache::Gone::watch);
+void Disk::drop_and_doubt(const cache::Key& key, Gone why) {
+  if (cache::Entry* entry = cache_.peek(key)) cache_.drop(*entry, why);
+  if (cache::Entry* kept = kept_.peek(key)) kept_.drop(*kept, why);
   if (Fetch* fetch = under_way(key)) fetch->doubt();
 }
 

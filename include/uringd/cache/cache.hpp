@@ -109,6 +109,10 @@ class Cache {
   /// Drops what is of sites that `leaves` (Gone::closing), looking at `buckets` buckets from `first` on. Returns where
   /// it stopped: bucket_count() when that was the last.
   size_t drop_sites(const std::function<bool(uint32_t site)>& leaves, size_t first, size_t buckets);
+  /// Shows the entries of the buckets from `first` on to `look`, which may drop the one that it is shown: of at most so
+  /// many buckets, and no further one once so many entries were shown. Returns where it stopped: bucket_count() when
+  /// that was the last. The table may grow between two calls; then entries are missed, or shown twice.
+  size_t look_through(size_t first, size_t buckets, size_t entries, const std::function<void(Entry& entry)>& look);
   /// From now on. catch_up() does what is left to do.
   void set_capacity(size_t bytes);
   /// Evicts at most so many entries that no longer fit, and splits as many buckets.

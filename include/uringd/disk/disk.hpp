@@ -127,6 +127,17 @@ class Disk final : cache::CacheObserver, FileCloser {
   /// false once those who asked for it are gone, as soon as the kernel has answered what it was asked.
   [[nodiscard]] bool uses(uint32_t slot) const { return held_.any(slot); }
 
+  /// Drops all that is held of a path (its file, siblings, listings, verdicts, and what is known of names that are not
+  /// there), and what is being read of it is kept by nobody. Returns how many entries. The next request asks the disk.
+  size_t forget(uint32_t site, std::string_view path);
+  /// The same of the directory `path` ("", "/dir") and all that lies below it, a slice at a time. True: done.
+  struct Forgetting {
+    bool begun = false;
+    size_t cache_at = 0, kept_at = 0;  // buckets
+    size_t dropped = 0;
+  };
+  [[nodiscard]] bool forget_below(uint32_t site, std::string_view path, Forgetting& so_far);
+
   /// A completion tagged Kind::fetch, Kind::stream or Kind::closing.
   void on_completion(const uring::Completion& completion);
   void on_notice(Notice notice);
@@ -222,9 +233,10 @@ class Disk final : cache::CacheObserver, FileCloser {
 
   // notices
   void on_invalidated(const Invalidated& notice);
-  void drop_name(uint32_t site, std::string_view path);
-  void drop_listings(uint32_t site, std::string_view directory);
-  void drop_and_doubt(const cache::Key& key);
+  void drop_name(uint32_t site, std::string_view path, cache::Gone why);
+  void drop_listings(uint32_t site, std::string_view directory, cache::Gone why);
+  void drop_and_doubt(const cache::Key& key, cache::Gone why);
+  void drop_names_above(uint32_t site, std::string_view path);
   void on_listed(Listed notice);
   void on_rendered(const Rendered& notice);
   void acknowledge();
