@@ -49,9 +49,7 @@ void Connection::become(State state) {
 }
 
 void Connection::begin_talk() {
-  const config::Config::Limits& limits = context_.config->limits;
-  const http::RequestParser::Limits bounds{static_cast<uint32_t>(limits.header_size_bytes), limits.body_size_bytes};
-  talk_ = context_.talks.acquire(bounds, context_.input_budget, context_.blocks, *context_.settings);
+  talk_ = context_.talks.acquire(context_.parser_limits(), context_.input_budget, context_.blocks, *context_.settings);
   CHECK(talk_);  // there are as many as connections
 }
 
@@ -139,7 +137,7 @@ void Connection::on_receive(const uring::Completion& completion) {
   switch (-completion.result) {
     case 0:
       peer_closed_ = true;  // a half-close: what has arrived is still answered
-      if (state_ == State::receiving || state_ == State::lingering) begin_close();
+      if (state_ == State::receiving || state_ == State::lingering || is_endless()) begin_close();
       return;
     case ENOBUFS:  // not at once: a multishot on an empty buffer ring ends again immediately
       context_.await_buffers.push_back(*this);
@@ -221,7 +219,7 @@ void Connection::submit_send() {
 bool Connection::ends_with_send() const {
   return close_after_ && !hear_out_ && !more_input_ && !unread_ && !close_submitted_ && lent_ == 1 && !talk_->stream &&
          !talk_->parts && talk_->exchange.body_bytes <= small_body_bytes && talk_->input.empty() &&
-         talk_->rest.bytes <= uring::Ring::most_last_bytes;
+         talk_->rest.bytes <= uring::Ring::most_last_bytes && !is_endless();
 }
 
 void Connection::on_send(int result) {
@@ -275,6 +273,7 @@ void Connection::on_sent_all() {
   // What is still in the socket's buffer would be lost to a reset if the client, who should not (RFC 9112 §9.6), sends
   // one byte more.
   const bool much = talk_->exchange.body_bytes > small_body_bytes;
+  if (close_after_ && is_endless()) return await_push();
   if (close_after_) return hear_out_ || much || unread_ || !talk_->input.empty() ? linger() : begin_close();
   become(State::receiving);
   work(talk_->input.bytes(), false);

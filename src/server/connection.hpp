@@ -2,7 +2,7 @@
 // happens on the worker's thread. Requests are parsed where their bytes lie; what is not answered in the same turn
 // moves to the talk's input. At most one send is in flight; while it is, the output does not change.
 //
-//   receiving ──► waiting (for the disk) ──► sending ──► receiving        hits go from receiving to sending at once
+//   receiving ──► waiting (disk, handler) ──► sending ──► receiving        hits go from receiving to sending at once
 //        │              │                       │
 //        └──────────────┴───────────────────────┴──► lingering (our end is closed, theirs is read and dropped) ──►
 //        closing
@@ -56,6 +56,14 @@ class Connection final : public Timer,
   [[nodiscard]] bool uses(const Settings& settings) const { return talk_ && talk_->settings == &settings; }
   /// At the end of a turn in which it put itself in Context::referrers: sends what can go by reference.
   void send_pages();
+  /// A handler's, whose requests use nothing of the settings before.
+  void use(Settings& settings) {
+    if (talk_) talk_->use(settings);
+  }
+  /// For a handler: the answer to that request, the next piece of its endless one, and its end.
+  bool answer(uint64_t request, const Answer& answer);
+  Replies::Pushed push(uint64_t request, std::span<const char> bytes, std::shared_ptr<const void> owner);
+  void end_pieces(uint64_t request);
   /// Closes, whatever is under way.
   void end() { begin_close(); }
   /// Receives again, where that is wanted and not under way: the one place that arms it.
@@ -153,6 +161,23 @@ class Connection final : public Timer,
   [[nodiscard]] std::span<const char> before_pages() override;
   void on_referred(size_t before, size_t bytes) override;
   void on_reading() override;
+
+  // connection_handler.cpp: what a handler is asked and says
+  [[nodiscard]] HandledRequest& handled();
+  [[nodiscard]] Asked asked();
+  [[nodiscard]] bool waits_for(HandledRequest::Wait what, uint64_t request) const;
+  void plan_body();
+  [[nodiscard]] http::RequestParser::BodyResult give_body(std::span<const char> received);
+  [[nodiscard]] int body_status() const;
+  Handled ask_handler();
+  Handled reply_answer(const Answer& answer);
+  void on_handler_deadline();
+  Handled begin_endless(const Endless& endless);
+  [[nodiscard]] bool is_endless() const {
+    return talk_ && talk_->handled && talk_->handled->wait == HandledRequest::Wait::pieces;
+  }
+  void await_push();
+  void end_endless();
 
   // connection_select.cpp: which resource, and which representation of it
   /// What one pass over the siblings found.

@@ -33,6 +33,7 @@ void Connection::set_deadline() {
 
 void Connection::drain() {
   if (state_ == State::receiving) set_deadline();
+  if (is_endless()) end_endless();
 }
 
 // An armed receive holds 0.9 KiB in the kernel, a poll 0.25 (6.18): 10,000 clients who keep their connections for
@@ -62,6 +63,7 @@ void Connection::on_deadline() {
       reject(408, talk_->input.bytes());
       return flush();
     case State::waiting:
+      if (talk_->handled) return on_handler_deadline();
       if (talk_->stream) return answer_begun() ? begin_close() : answer_instead(503);
       disk::Waiter::unlink();
       become(State::receiving);

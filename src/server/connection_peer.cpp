@@ -26,7 +26,7 @@ void Connection::on_peer_known() {
 
 void Connection::count_peer() {
   const uint32_t most = context_.config->limits.connections_per_ip;
-  if (most == 0) return;
+  if (most == 0 || context_.handler) return;
   counted_ = context_.shared.addresses.add(peer_, most);
   if (!counted_ && peer_.is_ip()) refuse("has limits.connections_per_ip connections already");
 }

@@ -87,6 +87,7 @@ bool Connection::receive_head(std::span<const char> bytes) {
   if (talk_->parser.request().has_body()) {
     stage_ = Stage::body;
     talk_->started_ms = context_.clock.monotonic_ms;
+    if (context_.handler) plan_body();
   } else {
     stage_ = Stage::ready;
   }
@@ -98,7 +99,7 @@ void Connection::head_is_here() {
   talk_->exchange = {.accepted_ns = talk_->started_ms ? talk_->exchange.accepted_ns : now_ns, .parsed_ns = now_ns};
 }
 
-// Drops body bytes behind the head in the input. True: the body is whole.
+// Drops body bytes behind the head in the input, or gives them to the handler's sink. True: the body is whole.
 bool Connection::receive_body() {
   const size_t head_size = talk_->parser.head_size();
   const std::span<const char> received = talk_->input.bytes().subspan(head_size);
@@ -113,11 +114,12 @@ bool Connection::receive_body() {
     flush();
     return false;
   }
-  const auto result = talk_->parser.parse_body(received.data(), received.size());
+  const auto result =
+      context_.handler ? give_body(received) : talk_->parser.parse_body(received.data(), received.size());
   talk_->input.erase(head_size, result.used);
   talk_->parser.request().rebase(talk_->input.data());
   if (result.progress == http::RequestParser::BodyProgress::rejected) {
-    reject(talk_->parser.status(), talk_->input.bytes());
+    reject(body_status(), talk_->input.bytes());
   }
   if (result.progress != http::RequestParser::BodyProgress::complete) return false;
   stage_ = Stage::ready;
@@ -153,9 +155,11 @@ void Connection::reject(int status, std::span<const char> head) {
   context_.routed = nullptr;
   const bool understood = stage_ != Stage::head;
   const uint8_t method = understood ? method_place(talk_->parser.request()) : other_method;
-  talk_->site = stage_ == Stage::head ? 0 : talk_->settings->router.site_of(talk_->parser.request(), context_.scratch);
+  const bool names_site = understood && !context_.handler;
+  talk_->site = names_site ? talk_->settings->router.site_of(talk_->parser.request(), context_.scratch) : 0;
   stage_ = Stage::head;
-  if (reply_status(status) == Handled::replied) {
+  const Handled handled = context_.handler ? reply_answer(context_.handler->refusal(status)) : reply_status(status);
+  if (handled == Handled::replied) {
     ++requests_;
     count_answer(method, false);
     if (context_.access_log.on()) log_rejected(head);
@@ -170,12 +174,13 @@ void Connection::reject(int status, std::span<const char> head) {
 void Connection::use_settings() {
   if (talk_->settings == context_.settings) [[likely]]
     return;
-  const config::Config::Limits& limits = context_.config->limits;
-  talk_->parser.set_limits({static_cast<uint32_t>(limits.header_size_bytes), limits.body_size_bytes});
+  talk_->parser.set_limits(context_.parser_limits());
   talk_->use(*context_.settings);
 }
 
 Connection::Handled Connection::handle() {
+  if (context_.handler) [[unlikely]]
+    return ask_handler();
   use_settings();
   decide_persistence();
   talk_->selection.clear();

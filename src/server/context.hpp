@@ -19,6 +19,7 @@
 #include "uringd/disk/disk.hpp"
 #include "uringd/http/negotiate.hpp"
 #include "uringd/log/logger.hpp"
+#include "uringd/server/handler.hpp"
 #include "uringd/server/worker.hpp"
 #include "uringd/site/router.hpp"
 #include "uringd/uring/ring.hpp"
@@ -44,6 +45,7 @@ struct Context {
   Shared& shared;
   AccessLog& access_log;
   uint64_t hash_seed;
+  Handler* handler;              // answers in the place of router and disk; nullptr: they do
   Settings* settings;            // with which requests begin now
   const config::Config* config;  // theirs
   std::span<char> scratch;       // of the routers: what views of `route` point into
@@ -64,10 +66,16 @@ struct Context {
   std::vector<uring::Tag> referrers;  // connections that send pages when the turn is over
   PageMemory* pages = nullptr;        // where larger entries' bodies lie; nullptr: there is none
   bool draining = false;
+  bool asking = false;                            // the handler is being asked
   uint64_t refusal_told_ms = 0;                   // the last line about a client that was closed without an answer
   List<Connection, InWorker> connections;         // all of them, newest last
   List<Connection, AwaitsBuffers> await_buffers;  // their receive ended with ENOBUFS; re-armed when the turn is over
 
+  /// A handler bounds each body itself, when it has seen the head.
+  [[nodiscard]] http::RequestParser::Limits parser_limits() const {
+    const config::Config::Limits& limits = config->limits;
+    return {static_cast<uint32_t>(limits.header_size_bytes), handler ? UINT64_MAX : limits.body_size_bytes};
+  }
   [[nodiscard]] std::string_view date_text() const { return {date.data(), date.size()}; }
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "uringd/base/check.hpp"
+#include "uringd/server/errand.hpp"
 
 namespace uringd::server {
 
@@ -23,6 +24,10 @@ void Mailbox::post(disk::Notice notice) {
 
 void Mailbox::post(Order order) {
   if (orders_.post(std::move(order))) eventfd_write(event_.number(), 1);
+}
+
+void Mailbox::post(std::shared_ptr<Errand> errand) {
+  if (errands_.post(std::move(errand))) eventfd_write(event_.number(), 1);
 }
 
 }  // namespace uringd::server

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "handled_request.hpp"
 #include "input_buffer.hpp"
 #include "output.hpp"
 #include "parts.hpp"
@@ -69,10 +70,11 @@ struct Talk {
   uint32_t tree = 0;  // slot of what the resource lies in: the site's root or a mount
   Selection selection;
   disk::Stream* stream = nullptr;
-  std::unique_ptr<Parts> parts;  // of an answer with several ranges
-  msghdr message{};              // lent to a send, with
-  Output::Rest rest{};           // what it points to
-  uring::PeerAddress peer;       // lent while it is asked for
+  std::unique_ptr<Parts> parts;             // of an answer with several ranges
+  std::unique_ptr<HandledRequest> handled;  // of a request that a handler answers
+  msghdr message{};                         // lent to a send, with
+  Output::Rest rest{};                      // what it points to
+  uring::PeerAddress peer;                  // lent while it is asked for
   Output output;
 };
 

@@ -40,7 +40,7 @@ void touch(std::span<char> memory) {
 Worker::Implementation::Implementation(const WorkerOptions& worker_options,
                                        const std::shared_ptr<const Snapshot>& shared_snapshot, Shared& shared_state,
                                        Mailbox& own_mailbox, disk::HelperDoor* helper, log::Logger& shared_logger,
-                                       uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces)
+                                       Handler* handler, uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces)
     : options(worker_options),
       shared(shared_state),
       mailbox(own_mailbox),
@@ -67,6 +67,7 @@ Worker::Implementation::Implementation(const WorkerOptions& worker_options,
               .shared = shared,
               .access_log = access_log,
               .hash_seed = options.hash_seed,
+              .handler = handler,
               .settings = &settings.emplace_back(shared_snapshot, options.index),
               .config = &shared_snapshot->config(),
               .scratch = scratch,
@@ -79,6 +80,7 @@ Worker::Implementation::Implementation(const WorkerOptions& worker_options,
     touch(blocks.area().first(std::min(blocks.area().size(), first_blocks * BlockPool::block_bytes)));
   }
   look_at_clock();
+  if (handler) handler->attach(*this);
   ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
 }
 
@@ -123,7 +125,8 @@ void Worker::Implementation::look_at_clock() {
 }
 
 void Worker::Implementation::turn(bool wait) {
-  const std::span<const uring::Completion> completions = ring.turn(wait && !disk.eager() && context.referrers.empty());
+  const bool idle = !disk.eager() && context.referrers.empty() && errands.empty();
+  const std::span<const uring::Completion> completions = ring.turn(wait && idle);
   look_at_clock();
   for (const uring::Completion& completion : completions) dispatch(completion);
   end_of_turn();
@@ -175,6 +178,9 @@ void Worker::Implementation::end_of_turn() {
   if (context.draining && slab.live() == 0) disk.let_go();
   if (served_out()) end_log();
   count_connections();
+  if (!errands.empty()) [[unlikely]]
+    work_on_errands();
+  if (context.handler) context.handler->on_turn(clock.monotonic_ms);
   trim_when_idle();
   arm_timer();
 }
@@ -211,6 +217,7 @@ void Worker::Implementation::arm_timer() {
   if (acceptors_wait || !parked.empty() || disk.streams_wait() || settings.size() > 1) {
     due_ms = std::min(due_ms, clock.monotonic_ms + waiting_sleep_ms);
   }
+  if (context.handler) due_ms = std::min(due_ms, context.handler->next_ms());
   if (due_ms == TimerWheel::never) return;
   due_ms = std::clamp(due_ms, clock.monotonic_ms + 1, clock.monotonic_ms + longest_sleep_ms);
   if (armed_until_ms == 0) {
@@ -227,7 +234,8 @@ Worker::~Worker() = default;
 
 Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options,
                                                const std::shared_ptr<const Snapshot>& snapshot, Shared& shared,
-                                               Mailbox& mailbox, disk::HelperDoor* helper, log::Logger& logger) {
+                                               Mailbox& mailbox, disk::HelperDoor* helper, log::Logger& logger,
+                                               Handler* handler) {
   auto pieces = std::make_unique<disk::PieceMemory>(options.stream_memory_bytes);
   const std::span<char> registered = pieces->area().first(std::min(options.registered_bytes, pieces->area().size()));
   if (options.populate) touch(registered);
@@ -236,7 +244,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const WorkerOptions& options,
   auto ring = uring::Ring::create(ring_options);
   if (!ring) return std::unexpected(ring.error());
   return std::unique_ptr<Worker>(new Worker(std::make_unique<Implementation>(
-      options, snapshot, shared, mailbox, helper, logger, std::move(*ring), std::move(pieces))));
+      options, snapshot, shared, mailbox, helper, logger, handler, std::move(*ring), std::move(pieces))));
 }
 
 void Worker::listen(std::vector<Listener> listeners) {

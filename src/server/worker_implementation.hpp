@@ -1,5 +1,6 @@
 // What stands behind Worker: its objects, in the order in which they are made, and what it does with them. Used by its
-// thread only. worker.cpp has the loop, worker_orders.cpp what comes from outside: clients, commands, orders.
+// thread only. worker.cpp has the loop, worker_orders.cpp what comes from outside: clients, commands, orders, errands,
+// worker_handler.cpp what a handler says.
 #pragma once
 
 #include <deque>
@@ -13,14 +14,15 @@
 #include "context.hpp"
 #include "settings.hpp"
 #include "uringd/base/slab.hpp"
+#include "uringd/server/errand.hpp"
 #include "uringd/server/worker.hpp"
 
 namespace uringd::server {
 
-struct Worker::Implementation final : AcceptSink {
+struct Worker::Implementation final : AcceptSink, Replies {
   Implementation(const WorkerOptions& worker_options, const std::shared_ptr<const Snapshot>& shared_snapshot,
                  Shared& shared_state, Mailbox& own_mailbox, disk::HelperDoor* helper, log::Logger& shared_logger,
-                 uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces);
+                 Handler* handler, uring::Ring opened, std::unique_ptr<disk::PieceMemory> pieces);
 
   // A multishot accepts as long as there are clients: beyond the limit it needs slots to park them in, or the kernel
   // drops what it accepted. A small table keeps its slots for connections and gets single accepts.
@@ -61,6 +63,13 @@ struct Worker::Implementation final : AcceptSink {
   void begin_drain();
   void abort();
   [[nodiscard]] bool drained() const;
+  void work_on_errands();
+
+  // worker_handler.cpp: a handler's answers on their way to its clients
+  [[nodiscard]] Connection* client_of(const Ticket& ticket);
+  bool answer(const Ticket& ticket, const Answer& answer) override;
+  Pushed push(const Ticket& ticket, std::span<const char> bytes, std::shared_ptr<const void> owner) override;
+  void end(const Ticket& ticket) override;
 
   struct Parked {
     uring::Direct socket;
@@ -89,6 +98,7 @@ struct Worker::Implementation final : AcceptSink {
   std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
   std::deque<Parked> parked;
   std::vector<uring::Tag> referrers;  // empty between two turns
+  std::deque<std::shared_ptr<Errand>> errands;  // the first is being worked on
   uint64_t mail = 0;
   uint64_t sent_seen = 0;      // bytes
   uint64_t trimmed_at = 0;     // entries that had been dropped for idleness at the last malloc_trim

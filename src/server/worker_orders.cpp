@@ -60,6 +60,8 @@ void Worker::Implementation::on_mail() {
   if (commands & static_cast<uint32_t>(Command::hand_over)) hand_over();
   if (commands & static_cast<uint32_t>(Command::drain)) begin_drain();
   if (commands & static_cast<uint32_t>(Command::abort)) abort();
+  if (context.handler && commands & static_cast<uint32_t>(Command::call)) context.handler->on_call();
+  for (std::shared_ptr<Errand>& errand : mailbox.take_errands()) errands.push_back(std::move(errand));
   for (disk::Notice& notice : mailbox.take_notices()) disk.on_notice(std::move(notice));
   if (commands & static_cast<uint32_t>(Command::pass)) mailbox.pass();  // what was posted before it is carried out
   ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
@@ -105,6 +107,15 @@ void Worker::Implementation::add_listener(Listener listener, size_t beside) {
   acceptors.back().arm(clock.monotonic_ms);
 }
 
+// A slice of the first one.
+void Worker::Implementation::work_on_errands() {
+  if (!errands.front()->work({.cache = cache, .disk = disk, .now_ms = clock.monotonic_ms})) return;
+  std::shared_ptr<Errand> done = std::move(errands.front());
+  errands.pop_front();
+  Errand& errand = *done;
+  errand.go_home(std::move(done));
+}
+
 bool Worker::Implementation::served_out() const {
   return context.draining && slab.live() == 0 && disk.gone() && parked.empty() &&
          std::ranges::all_of(acceptors, &Acceptor::stopped);
@@ -135,6 +146,9 @@ void Worker::Implementation::reconfigure(std::shared_ptr<const Snapshot> next, c
   const size_t needed = site::Router::scratch_bytes(context.config->limits.header_size_bytes);
   if (scratch.size() < needed) scratch.resize(needed);
   context.scratch = scratch;
+  if (context.handler) {  // its clients may stay for days, and use nothing of what was
+    for (Connection* one = context.connections.front(); one; one = context.connections.after(*one)) one->use(now);
+  }
   options.cache_bytes = changed.cache_bytes;
   options.input_bytes = changed.input_bytes;
   options.disk_queue_size = changed.disk_queue_size;

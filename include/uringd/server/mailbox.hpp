@@ -1,13 +1,14 @@
 // Mailbox: how other threads speak to a worker: a set of commands (each at most once until taken), a queue of notices
-// from the disk's helper, one of orders from the main thread, and an eventfd whose read is an operation on the worker's
-// ring, so that the worker waits for one thing only. Any thread posts, without locks; one worker takes. The daemon owns
-// it: it is there before the worker and dies after every thread that posts. Bounds: whoever posts much looks at
-// pending() before.
+// from the disk's helper, one of orders from the main thread, one of errands from the admin worker, and an eventfd
+// whose read is an operation on the worker's ring, so that the worker waits for one thing only. Any thread posts,
+// without locks; one worker takes. The daemon owns it: it is there before the worker and dies after every thread that
+// posts. Bounds: whoever posts much looks at pending() before.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "uringd/base/fd.hpp"
@@ -18,8 +19,10 @@
 namespace uringd::server {
 
 /// `hand_over`: drain, but the listeners are a successor's. `abort`: every connection is closed, whatever it waits for.
-/// `pass`: see ask_to_pass(). `beat`: see beats().
-enum class Command : uint32_t { drain = 1, abort = 2, pass = 4, hand_over = 8, beat = 16 };
+/// `pass`: see ask_to_pass(). `beat`: see beats(). `call`: the worker's handler is called (Handler::on_call).
+enum class Command : uint32_t { drain = 1, abort = 2, pass = 4, hand_over = 8, beat = 16, call = 32 };
+
+class Errand;
 
 class Mailbox {
  public:
@@ -33,6 +36,8 @@ class Mailbox {
   void post(disk::Notice notice);
   /// The main thread; never waits.
   void post(Order order);
+  /// Thread-safe; never waits.
+  void post(std::shared_ptr<Errand> errand);
   /// Of all orders that were ever posted, how many were carried out.
   [[nodiscard]] uint64_t orders_done() const { return orders_done_.load(std::memory_order_acquire); }
   /// How often Command::beat was carried out: the worker makes progress.
@@ -55,6 +60,8 @@ class Mailbox {
   [[nodiscard]] std::vector<disk::Notice> take_notices() { return notices_.take(); }
   /// The worker. All orders posted before the call, oldest first; done_with_orders() says that they are carried out.
   [[nodiscard]] std::vector<Order> take_orders() { return orders_.take(); }
+  /// The worker. All errands posted before the call, oldest first.
+  [[nodiscard]] std::vector<std::shared_ptr<Errand>> take_errands() { return errands_.take(); }
   void done_with_orders(size_t count) { orders_done_.fetch_add(count, std::memory_order_release); }
   void beat() { beats_.fetch_add(1, std::memory_order_relaxed); }
   /// Readable (8 bytes) when something was posted since it was last read: read first, then take.
@@ -67,6 +74,7 @@ class Mailbox {
   std::atomic<uint64_t> passed_{0};
   PostQueue<disk::Notice> notices_;
   PostQueue<Order> orders_;
+  PostQueue<std::shared_ptr<Errand>> errands_;
   std::atomic<uint64_t> orders_done_{0};
   std::atomic<uint64_t> beats_{0};
 };

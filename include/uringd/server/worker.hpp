@@ -17,6 +17,7 @@
 #include "uringd/disk/disk.hpp"
 #include "uringd/log/logger.hpp"
 #include "uringd/server/address_counts.hpp"
+#include "uringd/server/handler.hpp"
 #include "uringd/server/mailbox.hpp"
 #include "uringd/server/order.hpp"
 #include "uringd/server/snapshot.hpp"
@@ -42,10 +43,12 @@ struct Shared {
 class Worker {
  public:
   /// On the thread that will run it (the ring belongs to it). `shared`, `mailbox`, `helper` (nullptr: none) and
-  /// `logger` outlive the worker.
+  /// `logger` outlive the worker. With a `handler`, which outlives it too, it serves no files: its limits are the
+  /// configuration's, but connections_per_ip is not.
   static Result<std::unique_ptr<Worker>> create(const WorkerOptions& options,
                                                 const std::shared_ptr<const Snapshot>& snapshot, Shared& shared,
-                                                Mailbox& mailbox, disk::HelperDoor* helper, log::Logger& logger);
+                                                Mailbox& mailbox, disk::HelperDoor* helper, log::Logger& logger,
+                                                Handler* handler = nullptr);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
