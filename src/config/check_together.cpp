@@ -9,6 +9,7 @@
 #include <map>
 
 #include "read_process.hpp"
+#include "token_file.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/config/listen.hpp"
 #include "uringd/config/quantity.hpp"
@@ -100,20 +101,19 @@ class Checker {
     if (std::ranges::any_of(merge_.config().server.listen, same)) {
       problems_.add(*place, found + ", which server.listen has; expected an address of its own");
     }
-    warnings_.add(*place, prefix(*place, "admin.listen") + "this version serves nothing there");
   }
 
   void check_token_file() {
     const std::string& path = merge_.config().admin.token_file;
     const Place* place = merge_.origin("admin.token_file");
-    struct stat status{};
     if (path.empty() || !place || merge_.refused("admin.token_file")) return;
-    const std::string reason = ::stat(path.c_str(), &status) != 0 ? errno_text(errno)
-                               : S_ISDIR(status.st_mode)          ? "is a directory"
-                                                                  : "";
-    if (reason.empty()) return;
-    problems_.add(*place, prefix(*place, "admin.token_file") + "found " + describe(std::string_view(path)) + ": " +
-                              reason + "; expected a file with the token");
+    auto token = read_token_file(path);
+    if (token) {
+      merge_.config().admin.token = std::move(*token);
+    } else if (!token.error().unreadable || !sources_.without_token) {
+      problems_.add(*place, prefix(*place, "admin.token_file") + "found " + describe(std::string_view(path)) + ": " +
+                                token.error().found + "; expected " + token.error().expected);
+    }
   }
 
   void check_hosts() {

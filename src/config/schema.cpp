@@ -158,11 +158,10 @@ constexpr Key keys[] = {
      CONFIG(log.format)},
 
     {"admin.listen", R"("")", form(Kind::one_listen), reload, as_default,
-     R"(address of the admin interface: "127.0.0.1:9090" or "unix:/run/uringd-admin.sock"; "" = off. This version )"
-     "serves nothing there",
+     R"(address of the admin interface: "127.0.0.1:9090" or "unix:/run/uringd-admin.sock"; "" = off)",
      CONFIG(admin.listen)},
     {"admin.token_file", R"("")", form(Kind::optional_path), reload, as_default,
-     "holds the token that changing anything takes; required off loopback and unix sockets",
+     "holds the token that changing anything takes, nobody else may read it; required off loopback and unix sockets",
      CONFIG(admin.token_file)},
     {"admin.read", R"("auto")", word(admin_read_words), reload, as_default,
      R"(who may GET: "auto" (no token on loopback and unix sockets), "token", "open"; health: all)",

@@ -157,6 +157,7 @@ struct Config {
   struct Admin {
     std::optional<ListenAddress> listen;  // nothing = off
     std::string token_file;               // resolved; empty = none
+    std::string token;                    // what it holds: no key of its own, so nothing prints it
     AdminRead read = AdminRead::automatic;
     std::uint64_t overlay_size_bytes = 0;
   } admin;

@@ -35,6 +35,8 @@ struct Sources {
   std::vector<std::string> listen;                           // replaces server.listen where not empty
   std::vector<std::pair<std::string, std::string>> sets;     // {"server.workers", "2"}; "site.KEY" means every site
   std::function<const char*(const char* name)> environment;  // for ${NAME}; empty = getenv(3)
+  /// A token_file that this user may not read is no problem: admin.token is empty then.
+  bool without_token = false;
 };
 
 struct Loaded {

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "schema.hpp"
+#include "temporary_directory.hpp"
 #include "uringd/config/load.hpp"
 
 using namespace uringd::config;
@@ -17,8 +18,9 @@ namespace {
 
 /// The configuration that `KEY = VALUE` of a flag gives.
 Config with(const std::string& key, const std::string& value) {
+  const TemporaryDirectory directory;
   Sources sources;
-  sources.sets = {{"site.root", "/"}, {key, value}};
+  sources.sets = {{"site.root", "/"}, {key, value == "TOKEN" ? directory.token() : value}};
   const auto loaded = load(sources);
   REQUIRE(loaded.has_value());
   return *loaded->config;
@@ -60,7 +62,7 @@ const std::vector<std::pair<std::string, std::string>> others = {
     {"log.access", "stdout"},
     {"log.format", "json"},
     {"admin.listen", "unix:/a"},
-    {"admin.token_file", "/dev/null"},
+    {"admin.token_file", "TOKEN"},
     {"admin.read", "open"},
     {"admin.overlay_size", "17MiB"},
     {"types", "{ \".foo\" = \"application/x-foo\" }"},

@@ -45,7 +45,9 @@ Loaded load_ok(const std::string& text, const std::string& name, const Sources& 
   return *loaded;
 }
 
-const char* const unusual = R"(
+/// `token`: the path of a token_file.
+std::string unusual(const std::string& token) {
+  std::string text = R"(
 [server]
 listen = [":8080", { address = "[::1]:81", backlog = 7 }, "unix:run/$${X}.sock", "fd:http",
           { address = "unix:u.sock", mode = "660", proxy_protocol = true }, { address = "fd:p", proxy_protocol = true }]
@@ -82,7 +84,7 @@ access = "log $${X}/access.log"
 format = "json"
 [admin]
 listen = "unix:admin.sock"
-token_file = "/dev/null"
+token_file = "TOKEN"
 read = "open"
 overlay_size = 0
 [types]
@@ -133,11 +135,15 @@ root = "/tmp"
 index = []
 cache_control = {}
 )";
+  text.replace(text.find("TOKEN"), 5, token);
+  return text;
+}
 
 }  // namespace
 
 TEST_CASE("a printed configuration loads to the same configuration") {
-  const Loaded first = load_ok(unusual, "config.toml");
+  const TemporaryDirectory directory;
+  const Loaded first = load_ok(unusual(directory.token()), "config.toml");
   const Loaded second = load_ok(print_config(first), "printed.toml");
   CHECK(values_of(first) == values_of(second));
   CHECK(second.config->server.listen[2].text == "unix:run/${X}.sock");

@@ -3,6 +3,8 @@
 // together.
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <chrono>
 
 #include "temporary_directory.hpp"
@@ -232,24 +234,24 @@ TEST_CASE("a PROXY header that nobody may say is a warning") {
   CHECK(load_lines(listen + "trusted_proxies = \"10.0.0.1\"").warnings.empty());
 }
 
-TEST_CASE("the admin interface is checked, and a warning says that nothing serves it yet") {
+TEST_CASE("the admin interface has one address, or none") {
   const Result result = load_lines("admin.listen = \"127.0.0.1:9090\"");
   REQUIRE(result.config);
   REQUIRE(result.config->admin.listen.has_value());
   CHECK(result.config->admin.listen->text == "127.0.0.1:9090");
-  CHECK(result.warnings == Lines{"c.toml:1:7: admin.listen: this version serves nothing there"});
-  CHECK(load_lines("admin.listen = \"\"").warnings.empty());
+  CHECK(result.warnings.empty());
   CHECK_FALSE(load_lines("admin.listen = \"\"").config->admin.listen.has_value());
 }
 
 TEST_CASE("the admin interface off loopback and unix sockets, or closed to all, needs a token_file") {
+  const TemporaryDirectory directory;
   for (const char* open : {":9090", "192.0.2.1:9090", "[::]:9090", "fd:admin"}) {
     CAPTURE(open);
     const std::string line = "admin.listen = \"" + std::string(open) + "\"\n";
     CHECK(problem(line) == "admin.listen: found \"" + std::string(open) +
                                "\" without admin.token_file; expected a token_file, an address of loopback such as "
                                "\"127.0.0.1:9090\", or a unix socket");
-    CHECK(problem(line + "admin.token_file = \"/dev/null\"") == "");
+    CHECK(problem(line + "admin.token_file = \"" + directory.token() + "\"") == "");
   }
   CHECK(problem("admin.listen = \"unix:/a\"\nadmin.read = \"token\"") ==
         "admin.read: found \"token\" without admin.token_file; expected a token_file");
@@ -265,13 +267,36 @@ TEST_CASE("admin.listen takes one address, and none that server.listen has") {
 
 TEST_CASE("a token_file is resolved against its file and must be there") {
   const TemporaryDirectory directory;
-  directory.file("token", "secret");
+  directory.token();
   const std::string name = directory.path("c.toml");
   CHECK(load_lines("admin.token_file = \"token\"", name).config->admin.token_file == directory.path("token"));
+  CHECK(load_lines("admin.token_file = \"token\"", name).config->admin.token == "secret");
   CHECK(load_lines("admin.token_file = \"\"", name).config->admin.token_file.empty());
   CHECK(load_lines("admin.token_file = \"tokne\"", name).problems ==
         Lines{name + ":1:7: admin.token_file: found \"" + directory.path("tokne") +
               "\": No such file or directory; expected a file with the token"});
   CHECK(problem("admin.token_file = \"/\"") ==
         "admin.token_file: found \"/\": is a directory; expected a file with the token");
+}
+
+TEST_CASE("a token_file must hold one token, and nobody else may read it") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path("token");
+  const std::string found = "admin.token_file: found \"" + path + "\": ";
+  const auto told = [&](const std::string& text, mode_t mode) {
+    directory.file("token", text);
+    chmod(path.c_str(), mode);
+    return problem("admin.token_file = \"" + path + "\"");
+  };
+  CHECK(told("secret", 0600).empty());
+  CHECK(told("  secret \n", 0640).empty());
+  CHECK(told("secret", 0644) == found +
+                                    "others can read or write it (mode 0644); expected a file that only its owner, "
+                                    "or its group, can read: chmod o= on it");
+  CHECK(told("secret", 0602).starts_with(found + "others can read or write it (mode 0602)"));
+  CHECK(told("", 0600) == found + "is empty; expected a file with the token");
+  CHECK(told(" \n", 0600) == found + "is empty; expected a file with the token");
+  CHECK(told("two words", 0600).starts_with(found + "holds more than one word"));
+  CHECK(told(std::string(5000, 'a'), 0600).starts_with(found + "is longer than 4096 bytes"));
+  CHECK(problem("admin.token_file = \"/dev/null\"").contains("is no regular file"));
 }

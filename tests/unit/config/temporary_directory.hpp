@@ -30,6 +30,12 @@ class TemporaryDirectory {
     std::ofstream(path(name), std::ios::binary) << content;
     return path(name);
   }
+  /// A token_file as it should be.
+  std::string token(const std::string& name = "token") const {
+    file(name, "secret\n");
+    std::filesystem::permissions(path(name), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return path(name);
+  }
 
  private:
   std::string path_;
