@@ -1,0 +1,55 @@
+// Admin: what answers on the admin interface: a server::Handler of a worker of its own, so that none of its work runs
+// on a serving ring's time but what only a serving worker can do, which it does in slices (server::Errand). The daemon
+// owns it: it outlives the admin worker and the serving workers. Handler calls come on the admin worker's thread; what
+// the daemon says comes from any thread.
+//
+// Bounds: one list of the cache is made at a time and shared by all who ask meanwhile; 16 drops are under way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "uringd/log/logger.hpp"
+#include "uringd/server/handler.hpp"
+#include "uringd/server/mailbox.hpp"
+#include "uringd/server/snapshot.hpp"
+
+namespace uringd::admin {
+
+/// leaving: shutdown_delay. draining: listeners are closed, workers end.
+enum class State : uint8_t { serving, leaving, draining };
+
+/// What came of a reload.
+struct ReloadOutcome {
+  bool good = false;
+  std::vector<std::string> problems;  // lines as the log has them: "config.toml:2:1: …"
+};
+
+/// What the admin interface asks of the daemon; any thread.
+class Steering {
+ public:
+  /// Read the configuration again, as on SIGHUP. The daemon looks at Admin::reloads_wanted() before it begins to read,
+  /// and gives that number to Admin::reloaded() when it is done.
+  virtual void want_reload() = 0;
+
+ protected:
+  ~Steering() = default;
+};
+
+class Admin : public server::Handler {
+ public:
+  /// All but the snapshot outlive it. `workers`: the serving ones' mailboxes. `own`: the admin worker's.
+  static std::unique_ptr<Admin> make(Steering& steering, std::vector<server::Mailbox*> workers, server::Mailbox& own,
+                                     std::shared_ptr<const server::Snapshot> snapshot, log::Logger& logger);
+
+  // The daemon; any thread, never waits.
+  virtual void configure(std::shared_ptr<const server::Snapshot> snapshot) = 0;
+  virtual void set_state(State state) = 0;
+  [[nodiscard]] virtual uint64_t reloads_wanted() const = 0;
+  /// All that were wanted up to that one are answered with this.
+  virtual void reloaded(uint64_t last, ReloadOutcome outcome) = 0;
+};
+
+}  // namespace uringd::admin

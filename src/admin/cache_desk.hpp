@@ -1,0 +1,62 @@
+// CacheDesk: GET /cache and DELETE /cache/PATH: sends the errands, keeps who waits for them, and answers. Part of the
+// admin's handler; its worker's thread only.
+//
+//   GET: waiting ──► (a round of inventories is made, one at a time) ──► a listing, kept for a while ──► answered
+//
+// A listing costs the serving workers time, so it is used again for 64 times as long as making it took the slowest of
+// them: however many ask, they get at most 1.6 % of its time. A small cache's is gone in a moment. Bounds: as many
+// waiting as there are connections; 16 drops under way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "endpoint.hpp"
+#include "listing.hpp"
+#include "round.hpp"
+#include "uringd/server/handler.hpp"
+#include "uringd/server/snapshot.hpp"
+
+namespace uringd::admin {
+
+class CacheDesk {
+ public:
+  CacheDesk(Calls& calls, const std::vector<server::Mailbox*>& workers) : calls_(calls), workers_(workers) {}
+  void attach(server::Replies& replies) { replies_ = &replies; }
+  /// Another configuration: what was listed was of another one's sites.
+  void use(std::shared_ptr<const server::Snapshot> snapshot);
+
+  server::Handling list(const server::Asked& asked, const Routed& routed);
+  server::Handling drop(const server::Asked& asked, const Routed& routed);
+
+ private:
+  struct Waiting {
+    server::Ticket ticket;
+    uint32_t site;
+    PageQuestion question;
+  };
+  struct Kept {
+    uint32_t site;
+    std::shared_ptr<const Listing> listing;
+    uint64_t until_ns;
+  };
+  /// Of ?site=, or the answer that says what is wrong with it.
+  [[nodiscard]] std::expected<uint32_t, server::Answer> site_of(std::string_view query) const;
+  [[nodiscard]] server::Answer page_of(const Listing& listing, const Waiting& waiting) const;
+  void begin_listing();
+  void on_listed(uint32_t site, std::vector<std::shared_ptr<Inventory>> inventories);
+
+  Calls& calls_;
+  const std::vector<server::Mailbox*>& workers_;
+  server::Replies* replies_ = nullptr;
+  std::shared_ptr<const server::Snapshot> snapshot_;
+  std::vector<Waiting> waiting_;
+  bool listing_ = false;   // a round is under way,
+  bool outdated_ = false;  // and is not to be used for who asks from now on
+  std::optional<Kept> kept_;
+  size_t drops_ = 0;  // under way
+};
+
+}  // namespace uringd::admin
