@@ -7,6 +7,7 @@
 #include "uringd/config/load.hpp"
 #include "uringd/config/print.hpp"
 #include "uringd/daemon/explain.hpp"
+#include "uringd/daemon/health.hpp"
 #include "uringd/daemon/options.hpp"
 #include "uringd/daemon/privileges.hpp"
 #include "uringd/daemon/serve.hpp"
@@ -62,6 +63,7 @@ int main(int count, char** arguments) {
     case Options::Action::version: std::printf("uringd %s\n", URINGD_VERSION); return 0;
     case Options::Action::help: std::fputs(uringd::daemon::help_text().c_str(), stdout); return 0;
     case Options::Action::features: return print_features();
+    case Options::Action::health: return uringd::daemon::ask_health(options->sources, options->health_url);
     case Options::Action::serve:
     case Options::Action::check:
     case Options::Action::print_config:

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "bind.hpp"
@@ -78,6 +79,15 @@ std::optional<Listeners::Socket> adopt(const ListenAddress& address, PassedSocke
   found.shared = unix_socket || found.from_manager;
   if (unix_socket && !found.from_manager) found.passed_file = path_of(address);
   return found;
+}
+
+PassedSockets take_for(const ListenAddress& address, PassedSockets& passed) {
+  PassedSockets taken;
+  const auto first = std::stable_partition(passed.sockets.begin(), passed.sockets.end(),
+                                           [&](const PassedSocket& socket) { return !stands_for(socket, address); });
+  std::move(first, passed.sockets.end(), std::back_inserter(taken.sockets));
+  passed.sockets.erase(first, passed.sockets.end());
+  return taken;
 }
 
 ListenAddress passed_address(const std::string& name) {

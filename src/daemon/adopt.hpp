@@ -17,6 +17,9 @@ bool same_address(const config::ListenAddress& a, const config::ListenAddress& b
 /// "fd:NAME": all sockets of that name; another address: those that are bound to it. Nothing: there is none.
 std::optional<Listeners::Socket> adopt(const config::ListenAddress& address, PassedSockets& passed);
 
+/// Those of one address, taken from the others.
+PassedSockets take_for(const config::ListenAddress& address, PassedSockets& passed);
+
 /// "fd:NAME" for each name of a manager's sockets.
 std::vector<config::ListenAddress> names_of_manager(const PassedSockets& passed);
 config::ListenAddress passed_address(const std::string& name);

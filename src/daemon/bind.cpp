@@ -129,9 +129,9 @@ std::vector<Fd> bind_beside(const ListenAddress& address, size_t count, int orph
   return sockets;
 }
 
-Error bind_error(const ListenAddress& address, int error_number) {
+Error bind_error(const std::string& key, const ListenAddress& address, int error_number) {
   const bool tcp = address.kind == ListenAddress::Kind::tcp;
-  std::string message = "server.listen " + address.text + ": " + errno_text(error_number);
+  std::string message = key + " " + address.text + ": " + errno_text(error_number);
   if (error_number == EADDRINUSE) message += "; another process listens there: stop it or choose another port";
   if (error_number == EACCES && tcp) message += "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
   if (error_number == EACCES && !tcp) message += "; this user may not make a socket in that directory";

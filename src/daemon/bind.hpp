@@ -30,6 +30,7 @@ std::expected<std::vector<Fd>, int> bind_address(const config::ListenAddress& ad
 std::vector<Fd> bind_beside(const config::ListenAddress& address, size_t count, int orphan_ms);
 
 /// "server.listen 127.0.0.1:80: Permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-Error bind_error(const config::ListenAddress& address, int error_number);
+/// `key`: what the address was written under.
+Error bind_error(const std::string& key, const config::ListenAddress& address, int error_number);
 
 }  // namespace uringd::daemon

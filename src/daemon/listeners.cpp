@@ -28,15 +28,15 @@ socklen_t peer_size_of(int socket) {
   return family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
 
-Result<void> duplicate(int original, const ListenAddress& address, Fd& copy) {
+Result<void> duplicate(const std::string& key, int original, const ListenAddress& address, Fd& copy) {
   copy = Fd(fcntl(original, F_DUPFD_CLOEXEC, 0));
   if (copy.open()) return {};
-  return failure("server.listen " + address.text + ": no descriptor for each worker: " + errno_text(errno) +
+  return failure(key + " " + address.text + ": no descriptor for each worker: " + errno_text(errno) +
                  "; raise the limit of open files (ulimit -n, LimitNOFILE=)");
 }
 
-Error no_such_name(const ListenAddress& address, const PassedSockets& passed) {
-  std::string message = "server.listen " + address.text + ": no socket of that name was passed (LISTEN_FDNAMES";
+Error no_such_name(const std::string& key, const ListenAddress& address, const PassedSockets& passed) {
+  std::string message = key + " " + address.text + ": no socket of that name was passed (LISTEN_FDNAMES";
   std::string names;
   for (const ListenAddress& other : names_of_manager(passed)) names += (names.empty() ? "" : ", ") + other.text;
   return {message + (names.empty() ? "); start by way of a systemd socket unit with FileDescriptorName="
@@ -67,8 +67,8 @@ void Listeners::take_names() {
 }
 
 Result<Listeners> Listeners::open(const config::Config& config, bool by_default, uint32_t workers, PassedSockets passed,
-                                  std::vector<std::string>& warnings) {
-  Listeners listeners(workers);
+                                  std::vector<std::string>& warnings, std::string key) {
+  Listeners listeners(workers, std::move(key));
   const std::vector<ListenAddress> by_manager = names_of_manager(passed);
   const bool stand_in = by_default && !by_manager.empty();
   for (const ListenAddress& configured : stand_in ? by_manager : config.server.listen) {
@@ -81,9 +81,10 @@ Result<Listeners> Listeners::open(const config::Config& config, bool by_default,
       }
     }
     if (!socket) {
-      if (address.kind == ListenAddress::Kind::passed) return std::unexpected(no_such_name(address, passed));
+      if (address.kind == ListenAddress::Kind::passed)
+        return std::unexpected(no_such_name(listeners.key_, address, passed));
       auto opened = listeners.bind_new(address, config);
-      if (!opened) return std::unexpected(bind_error(address, opened.error()));
+      if (!opened) return std::unexpected(bind_error(listeners.key_, address, opened.error()));
       socket = std::move(*opened);
     }
     for (const Fd& descriptor : socket->descriptors) {
@@ -95,7 +96,8 @@ Result<Listeners> Listeners::open(const config::Config& config, bool by_default,
     listeners.sockets_.push_back(std::move(*socket));
   }
   for (const PassedSocket& socket : passed.sockets) {
-    warnings.push_back("the socket " + text_of(socket) + " was passed, but server.listen does not name it: closed");
+    warnings.push_back("the socket " + text_of(socket) + " was passed, but " + listeners.key_ +
+                       " does not name it: closed");
   }
   return listeners;
 }
@@ -118,7 +120,7 @@ Result<void> Listeners::listen() {
     if (socket.from_manager) continue;
     for (const Fd& descriptor : socket.descriptors) {
       if (::listen(descriptor.number(), socket.address.backlog) == 0) continue;
-      return std::unexpected(bind_error(socket.address, errno));
+      return std::unexpected(bind_error(key_, socket.address, errno));
     }
   }
   return {};
@@ -152,7 +154,7 @@ Result<std::vector<Worker::Listener>> Listeners::of_worker(uint32_t worker) cons
   for (const Socket& socket : sockets_) {
     for (const size_t place : dealt_to(worker, socket)) {
       Worker::Listener listener = listener_of(socket, place);
-      auto copied = duplicate(socket.descriptors[place].number(), socket.address, listener.descriptor);
+      auto copied = duplicate(key_, socket.descriptors[place].number(), socket.address, listener.descriptor);
       if (!copied) return std::unexpected(copied.error());
       listeners.push_back(std::move(listener));
     }
@@ -164,7 +166,7 @@ Result<void> Listeners::give_to_workers(const Socket& socket, std::vector<Worker
   for (uint32_t worker = 0; worker < workers_; ++worker) {
     for (const size_t place : dealt_to(worker, socket)) {
       Worker::Listener listener = listener_of(socket, place);
-      auto copied = duplicate(socket.descriptors[place].number(), socket.address, listener.descriptor);
+      auto copied = duplicate(key_, socket.descriptors[place].number(), socket.address, listener.descriptor);
       if (!copied) return copied;
       additions.push_back({Worker::ListenerChange::Kind::add, worker, std::move(listener)});
     }

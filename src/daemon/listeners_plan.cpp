@@ -81,7 +81,7 @@ std::vector<ListenAddress> Listeners::standing_for_default() const {
 Result<Listeners::Socket> Listeners::open_for_reload(const ListenAddress& address, const config::Config& config) const {
   auto socket = bind_new(address, config);
   if (!socket && socket.error() == EACCES) {
-    return failure(bind_error(address, EACCES).message +
+    return failure(bind_error(key_, address, EACCES).message +
                    "; a process that has dropped its user or is sandboxed cannot have it any more: restart it");
   }
   if (!socket && socket.error() == EADDRINUSE) {
@@ -92,14 +92,14 @@ Result<Listeners::Socket> Listeners::open_for_reload(const ListenAddress& addres
       socket->only_ours = true;
       socket->descriptors = bind_beside(address, workers_, orphan_timeout_ms(config));
       if (socket->descriptors.size() == workers_) break;
-      return failure("server.listen " + address.text + ": " + errno_text(EADDRINUSE) +
-                     "; this process itself listens on " + neighbour.address.text +
+      return failure(key_ + " " + address.text + ": " + errno_text(EADDRINUSE) + "; this process itself listens on " +
+                     neighbour.address.text +
                      ", which has the same port: restart it, or reload without that address first");
     }
   }
-  if (!socket) return std::unexpected(bind_error(address, socket.error()));
+  if (!socket) return std::unexpected(bind_error(key_, address, socket.error()));
   for (const Fd& descriptor : socket->descriptors) {
-    if (::listen(descriptor.number(), address.backlog) != 0) return std::unexpected(bind_error(address, errno));
+    if (::listen(descriptor.number(), address.backlog) != 0) return std::unexpected(bind_error(key_, address, errno));
   }
   return std::move(*socket);
 }
@@ -117,14 +117,14 @@ Result<Listeners::Plan> Listeners::plan(const config::Config& config, bool by_de
       kept.id = stays->id;
       kept.address = address;
       if (address.mode && address.mode != stays->address.mode && !may_change_mode(address)) {
-        plan.warnings.push_back("server.listen " + address.text + ": its file is another user's: a restart gives it " +
+        plan.warnings.push_back(key_ + " " + address.text + ": its file is another user's: a restart gives it " +
                                 "its mode");
       }
       plan.sockets.push_back(std::move(kept));
       continue;
     }
     if (address.kind == ListenAddress::Kind::passed) {
-      return failure("server.listen " + address.text +
+      return failure(key_ + " " + address.text +
                      ": this process has no socket of that name; sockets are passed at start only: restart it");
     }
     auto socket = open_for_reload(address, config);

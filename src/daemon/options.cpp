@@ -17,7 +17,7 @@ namespace {
 
 using Action = Options::Action;
 
-enum class Flag { config, listen, set, check, print_config, explain, host, header, features, version, help };
+enum class Flag { config, listen, set, check, print_config, explain, host, header, features, health, version, help };
 
 struct FlagRow {
   Flag flag;
@@ -27,7 +27,7 @@ struct FlagRow {
   std::string_view help;
 };
 
-constexpr std::array<FlagRow, 11> flags = {{
+constexpr std::array<FlagRow, 12> flags = {{
     {Flag::config, "config", 'c', "FILE", "serve what FILE (TOML) says; default: $URINGD_CONFIG"},
     {Flag::listen, "listen", 'l', "ADDRESS", "listen here (repeatable): 127.0.0.1:8080, [::1]:8080, :8080, unix:PATH"},
     {Flag::set, "set", 's', "KEY=VALUE", "override a key (repeatable): --set server.workers=2"},
@@ -37,6 +37,8 @@ constexpr std::array<FlagRow, 11> flags = {{
     {Flag::host, "host", 0, "NAME", "with --explain: the host asked for; default: the first name of the first site"},
     {Flag::header, "header", 0, "FIELD", "with --explain (repeatable): a field of the request, 'Accept-Encoding: br'"},
     {Flag::features, "features", 0, "", "print what this kernel's io_uring offers"},
+    {Flag::health, "health", 0, "[URL]",
+     "ask a running server whether it is well: exit 0 or 1; default: its admin.listen"},
     {Flag::version, "version", 'V', "", "print the version"},
     {Flag::help, "help", 'h', "", "print this help"},
 }};
@@ -103,6 +105,7 @@ class Parser {
     const std::string_view name = written.substr(2);
     const FlagRow* row = find_name(name);
     if (!row) return unknown(written, name);
+    if (row->flag == Flag::health) return health(written, word);
     if (row->value.empty()) {
       if (equals != word.npos) return Error{std::string(written) + ": takes no value"};
       return take(*row, written, {});
@@ -150,6 +153,7 @@ class Parser {
       case Flag::host: return host(written, value);
       case Flag::header: return header(written, value);
       case Flag::features: return act(Action::features, written);
+      case Flag::health: break;  // see health()
       case Flag::version: return answer(Action::version);
       case Flag::help: return answer(Action::help);
     }
@@ -164,6 +168,20 @@ class Parser {
     }
     options_.sources.sets.emplace_back(value.substr(0, equals), value.substr(equals + 1));
     return std::nullopt;
+  }
+
+  /// Its URL may be left out: another word is one where it begins as one.
+  std::optional<Error> health(std::string_view written, std::string_view word) {
+    std::string_view url;
+    if (word.size() > written.size()) {
+      url = word.substr(written.size() + 1);
+      if (url.empty()) return Error{std::string(written) + ": an empty value; expected a URL, or none"};
+    } else if (next_ < words_.size()) {
+      const std::string_view next = words_[next_];
+      if (next.contains("://") || next.starts_with("unix:")) url = words_[next_++];
+    }
+    options_.health_url = url;
+    return act(Action::health, written);
   }
 
   // What they say becomes lines of a request's head.
@@ -204,7 +222,7 @@ class Parser {
 
   std::optional<Error> act(Action action, std::string_view written) {
     if (options_.action != Action::serve && options_.action != action) {
-      return Error{std::string(written) + ": expected one of --check, --print-config, --explain, --features"};
+      return Error{std::string(written) + ": expected one of --check, --print-config, --explain, --features, --health"};
     }
     options_.action = action;
     return std::nullopt;
@@ -228,7 +246,8 @@ class Parser {
       return failure(std::string(question.host ? "--host" : "--header") + ": only with --explain PATH");
     }
     if (!sources.file && !sources.directory && config_env && *config_env != '\0') sources.file = config_env;
-    if (!sources.file && !sources.directory && options_.action != Action::features) {
+    const bool needs_none = options_.action == Action::features || options_.action == Action::health;
+    if (!sources.file && !sources.directory && !needs_none) {
       return failure("no configuration: give --config FILE or a directory");
     }
     return std::move(options_);

@@ -1,8 +1,11 @@
 // From files to a snapshot, sockets and log files; what fails leaves nothing behind.
 #include "reload.hpp"
 
+#include <cerrno>
+#include <optional>
 #include <utility>
 
+#include "admin_worker.hpp"
 #include "log_files.hpp"
 #include "uringd/config/compare.hpp"
 
@@ -24,10 +27,24 @@ void keep_what_needs_a_restart(config::Config& config, const config::Config& pre
   config.disk.stream_memory_bytes = present.disk.stream_memory_bytes;
 }
 
+// A process that has dropped its user may no longer read the token that it read at its start. An error where it is
+// another file.
+std::optional<std::string> keep_token(config::Config& config, const config::Config& present) {
+  if (config.admin.token_file.empty() || !config.admin.token.empty()) return {};
+  if (config.admin.token_file != present.admin.token_file || present.admin.token.empty()) {
+    return "admin.token_file: found \"" + config.admin.token_file + "\": " + errno_text(EACCES) +
+           "; a process that has dropped its user cannot read it: restart it, or let its user read that file";
+  }
+  config.admin.token = present.admin.token;
+  return {};
+}
+
 }  // namespace
 
 std::expected<Prepared, std::vector<std::string>> prepare_reload(const Present& present) {
-  const auto loaded = config::load(present.sources);
+  config::Sources sources = present.sources;
+  sources.without_token = true;
+  const auto loaded = config::load(sources);
   if (!loaded) return std::unexpected(lines_of(loaded.error()));
   Prepared prepared;
   prepared.warnings = lines_of(loaded->warnings);
@@ -37,6 +54,7 @@ std::expected<Prepared, std::vector<std::string>> prepare_reload(const Present& 
   }
   auto config = std::make_shared<config::Config>(*loaded->config);
   keep_what_needs_a_restart(*config, before);
+  if (auto told = keep_token(*config, before)) return std::unexpected(std::vector{std::move(*told)});
   std::vector<config::Problem> warnings;
   auto snapshot = server::Snapshot::build(config, present.workers, warnings, present.sites, present.snapshot.get());
   for (std::string& line : lines_of(warnings)) prepared.warnings.push_back(std::move(line));
@@ -45,6 +63,9 @@ std::expected<Prepared, std::vector<std::string>> prepare_reload(const Present& 
   auto plan = present.listeners->plan(*config, !loaded->origins.contains("server.listen"));
   if (!plan) return std::unexpected(std::vector{plan.error().message});
   prepared.plan = std::move(*plan);
+  auto admin_plan = present.admin_listeners->plan(admin_listening(*config), false);
+  if (!admin_plan) return std::unexpected(std::vector{admin_plan.error().message});
+  prepared.admin_plan = std::move(*admin_plan);
   auto logs = open_access_log(*config, present.workers);
   if (!logs) return std::unexpected(std::vector{logs.error().message});
   prepared.logs = std::move(*logs);

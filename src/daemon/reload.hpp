@@ -20,12 +20,14 @@ struct Present {
   std::shared_ptr<const server::Snapshot> snapshot;
   std::shared_ptr<disk::Sites> sites;
   const Listeners* listeners;  // not changed while the chore works
+  const Listeners* admin_listeners;
   uint32_t workers;
 };
 
 struct Prepared {
   std::shared_ptr<const server::Snapshot> snapshot;
   Listeners::Plan plan;
+  Listeners::Plan admin_plan;
   std::vector<server::LogTo> logs;
   std::vector<std::string> warnings;  // lines for the log
 };

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "adopt.hpp"
+#include "bind.hpp"
 #include "log_files.hpp"
 #include "server.hpp"
 #include "uringd/daemon/privileges.hpp"
@@ -48,7 +50,9 @@ SandboxPlan sandbox_plan(const config::Config& config, const Invocation& invocat
   const std::string& log = config.log.access;
   if (!log.empty() && log != "stdout") plan.log_directories.push_back(directory_of(log));
   constexpr std::string_view unix_prefix = "unix:";
-  for (const config::ListenAddress& address : config.server.listen) {
+  std::vector<config::ListenAddress> addresses = config.server.listen;
+  if (config.admin.listen) addresses.push_back(*config.admin.listen);
+  for (const config::ListenAddress& address : addresses) {
     if (address.kind != config::ListenAddress::Kind::unix_path) continue;
     plan.socket_directories.push_back(directory_of(address.text.substr(unix_prefix.size())));
   }
@@ -94,6 +98,9 @@ int serve(const config::Loaded& loaded, const config::Sources& sources, Invocati
   auto passed = passed_sockets(predecessor);
   if (!passed) return stop(complain(passed.error().message));
   std::vector<std::string> odd;
+  auto for_admin = config.admin.listen ? take_for(for_this_machine(*config.admin.listen), *passed) : PassedSockets{};
+  auto admin_listeners = Listeners::open(admin_listening(config), false, 1, std::move(for_admin), odd, "admin.listen");
+  if (!admin_listeners) return stop(complain(admin_listeners.error().message));
   const bool listen_by_default = !loaded.origins.contains("server.listen");
   auto listeners = Listeners::open(config, listen_by_default, workers, std::move(*passed), odd);
   for (const std::string& line : odd) logger.warn(line);
@@ -114,6 +121,7 @@ int serve(const config::Loaded& loaded, const config::Sources& sources, Invocati
                  .sites = std::move(sites),
                  .snapshot = std::move(*snapshot),
                  .listeners = std::move(*listeners),
+                 .admin_listeners = std::move(*admin_listeners),
                  .logs = std::move(*logs),
                  .predecessor = std::move(predecessor),
                  .sandbox = std::move(*sandbox)},

@@ -44,6 +44,7 @@ Server::Server(ServerParts parts, log::Logger& logger)
       sites_(std::move(parts.sites)),
       snapshot_(std::move(parts.snapshot)),
       listeners_(std::move(parts.listeners)),
+      admin_listeners_(std::move(parts.admin_listeners)),
       logs_(std::move(parts.logs)),
       predecessor_(std::move(parts.predecessor)),
       sandbox_(std::move(parts.sandbox)),
@@ -51,6 +52,7 @@ Server::Server(ServerParts parts, log::Logger& logger)
       shared_(seed_),
       most_connections_(connection_limit(config(), resources_)),
       helper_(*sites_, work_of(snapshot_), logger, worker_count(config(), resources_)),
+      admin_(*this, logger),
       workers_(worker_count(config(), resources_), shared_, logger) {
   shared_.connection_limit = most_connections_;
   shared_.dispose = [this](std::shared_ptr<const void> thing) { helper_.dispose(std::move(thing)); };
@@ -59,7 +61,9 @@ Server::Server(ServerParts parts, log::Logger& logger)
 Result<void> Server::start() {
   if (auto started = workers_.start(config(), resources_, seed_, snapshot_, helper_); !started) return started;
   auto helped = helper_.start(workers_.mailboxes());
-  if (auto ready = helped ? listeners_.listen() : helped; !ready) {
+  auto ready = helped ? listeners_.listen() : helped;
+  if (ready) ready = start_admin();
+  if (!ready) {
     workers_.give_up();
     return ready;
   }
@@ -90,6 +94,7 @@ void Server::announce() {
   tell_connection_limit();
   logger_.info("listening on " + listeners_.text() + " with " + std::to_string(workers_.count()) +
                (workers_.count() == 1 ? " worker" : " workers"));
+  if (admin_.running()) logger_.info("admin interface on " + admin_listeners_.text());
   if (sandbox_.active) logger_.info("sandbox: " + sandbox_.text);
   if (!sandbox_.active && config().server.sandbox) logger_.warn("sandbox: " + sandbox_.text);
   if (sandbox_.active && !config().server.sandbox) {
@@ -100,6 +105,7 @@ void Server::announce() {
       logger_.warn("upgrade: " + confirmed.error().message);
     }
     listeners_.take_names();
+    admin_listeners_.take_names();
     predecessor_.reset();
   }
   notifier_.ready("serving on " + listeners_.text());
@@ -121,6 +127,8 @@ int Server::run(const sigset_t& signals) {
 
 int Server::end(int signals) {
   bool clean = workers_.ended() && !workers_.stuck();
+  admin_listeners_.let_go();
+  if (!admin_.stop(Milliseconds(100))) clean = false;
   if (!helper_.stop(Milliseconds(500)) || chores_.at_work()) clean = false;
   logger_.info("stopped");
   flush_log();

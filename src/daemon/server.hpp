@@ -10,11 +10,13 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "admin_worker.hpp"
 #include "chores.hpp"
 #include "reload.hpp"
 #include "uringd/config/load.hpp"
@@ -37,12 +39,13 @@ struct ServerParts {
   std::shared_ptr<disk::Sites> sites;
   std::shared_ptr<const server::Snapshot> snapshot;
   Listeners listeners;
+  Listeners admin_listeners;  // none where the admin interface is off
   std::vector<server::LogTo> logs;
   std::optional<Predecessor> predecessor;
   SandboxState sandbox;
 };
 
-class Server {
+class Server final : admin::Steering {
  public:
   Server(ServerParts parts, log::Logger& logger);
   /// Until the end. Exit code 0 or 1; an error that kept it from starting is the log's last line.
@@ -70,6 +73,15 @@ class Server {
   void drain(server::Command how);
   void abort();
 
+  // server_admin.cpp: the admin interface
+  void want_reload() override;
+  void hear_admin();
+  [[nodiscard]] Result<void> start_admin();
+  void change_admin(Listeners::Plan plan);
+  void hand_admin_over();
+  void tell_admin(bool good, std::vector<std::string> problems);
+  void dismiss_admin(const char* why);
+
   // server_changes.cpp: reload, reopen, upgrade
   void start_chores();
   void begin_reload();
@@ -90,6 +102,7 @@ class Server {
   std::shared_ptr<disk::Sites> sites_;
   std::shared_ptr<const server::Snapshot> snapshot_;
   Listeners listeners_;
+  Listeners admin_listeners_;
   std::vector<server::LogTo> logs_;
   std::optional<Predecessor> predecessor_;
   SandboxState sandbox_;
@@ -99,6 +112,7 @@ class Server {
   server::Shared shared_;
   uint32_t most_connections_;  // that the workers have slots for
   server::Helper helper_;
+  AdminWorker admin_;  // dies after the serving workers, whose errands go home to it
   WorkerThreads workers_;
   Chores chores_;
   std::optional<Upgrade> upgrade_;
@@ -109,8 +123,10 @@ class Server {
   Clock::time_point watchdog_at_ = Clock::time_point::max();
   bool reload_wanted_ = false, reopen_wanted_ = false, upgrade_wanted_ = false;
   uint64_t reloads_ = 0;
-  bool stop_heard_ = false;  // while draining for a successor
-  bool reload_told_ = true;  // no reload waits for the workers to carry it out
+  std::atomic<bool> admin_calls_{false};  // want_reload(), from the admin worker's thread
+  uint64_t wanted_by_admin_ = 0;          // reloads that the one under way stands for
+  bool stop_heard_ = false;               // while draining for a successor
+  bool reload_told_ = true;               // no reload waits for the workers to carry it out
 };
 
 }  // namespace uringd::daemon

@@ -33,10 +33,12 @@ void Server::begin_reload() {
   // Numbered, because the log holds equal lines back.
   logger_.info("reload: reading the configuration (reload " + std::to_string(++reloads_) + ")");
   notifier_.reloading();
+  wanted_by_admin_ = admin_.reloads_wanted();
   const Present present{.sources = sources_,
                         .snapshot = snapshot_,
                         .sites = sites_,
                         .listeners = &listeners_,
+                        .admin_listeners = &admin_listeners_,
                         .workers = workers_.count()};
   chores_.start(
       [this, present]() -> Chores::Rest {
@@ -55,12 +57,14 @@ void Server::reload_failed(const std::vector<std::string>& problems) {
   if (stopping()) return;
   const std::string number = " (reload " + std::to_string(reloads_) + ")";
   for (const std::string& line : problems) logger_.error("reload: " + line + number);
+  tell_admin(false, problems);
   logger_.error("reload: failed" + number + "; the configuration before goes on");
   notifier_.ready("serving on " + listeners_.text() + "; the last reload failed");
 }
 
 void Server::swap_in(Prepared prepared) {
   for (const std::string& line : prepared.warnings) logger_.warn("reload: " + line);
+  for (const std::string& line : prepared.admin_plan.warnings) logger_.warn("reload: " + line);
   for (const std::string& line : prepared.plan.warnings) logger_.warn("reload: " + line);
   std::shared_ptr<const server::Snapshot> before = std::exchange(snapshot_, std::move(prepared.snapshot));
   const uint32_t wanted = connection_limit(config(), resources_);
@@ -77,6 +81,7 @@ void Server::swap_in(Prepared prepared) {
   }
   helper_.configure(work_of(snapshot_));  // after the workers: it tells them of trees that they must know
   post(listeners_.carry_out(std::move(prepared.plan)));
+  change_admin(std::move(prepared.admin_plan));
   helper_.dispose(std::move(before));
   reload_told_ = false;
 }
@@ -91,6 +96,7 @@ void Server::post(std::vector<server::ListenerChange> changes) {
 void Server::check_reload_done() {
   if (reload_told_ || !workers_.orders_done()) return;
   reload_told_ = true;
+  tell_admin(true, {});
   logger_.info("reload: done (reload " + std::to_string(reloads_) + "); listening on " + listeners_.text());
   if (!stopping()) notifier_.ready("serving on " + listeners_.text());
 }
@@ -111,7 +117,9 @@ void Server::begin_reopening() {
 }
 
 void Server::begin_upgrade() {
-  auto started = Upgrade::start(invocation_, listeners_.descriptors(), sandbox_.active);
+  std::vector<HandedSocket> handed = listeners_.descriptors();
+  for (HandedSocket& socket : admin_listeners_.descriptors()) handed.push_back(std::move(socket));
+  auto started = Upgrade::start(invocation_, handed, sandbox_.active);
   if (!started) return logger_.error("upgrade: " + started.error().message + "; this process goes on");
   upgrade_.emplace(std::move(*started));
   logger_.info("upgrade: process " + std::to_string(upgrade_->pid()) + " is starting");
@@ -136,6 +144,7 @@ void Server::on_upgrade() {
   }
   watchdog_at_ = Clock::time_point::max();
   post(listeners_.hand_over());
+  hand_admin_over();
   logger_.info("upgrade: process " + std::to_string(upgrade_->pid()) + " serves now");
   // It may have read its configuration before what was asked of us since.
   if (reload_wanted_ || reopen_wanted_) kill(upgrade_->pid(), reload_wanted_ ? SIGHUP : SIGUSR1);

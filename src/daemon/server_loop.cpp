@@ -32,6 +32,7 @@ void Server::loop(int signals) {
         {blocked ? logger_.output() : logger_.wake_descriptor(), static_cast<int16_t>(blocked ? POLLOUT : POLLIN), 0}};
     poll(events, std::size(events), wait_ms());
     workers_.heard();
+    hear_admin();
     logger_.drain();
     if (const Chores::Rest rest = chores_.finished()) rest();
     if (upgrade_ && events[3].revents != 0) on_upgrade();
@@ -113,6 +114,8 @@ void Server::on_signal(int number) {
 void Server::leave() {
   upgrade_.reset();
   notifier_.stopping("stopping");
+  admin_.set_state(admin::State::leaving);
+  dismiss_admin("the server is stopping");
   const config::Duration delay = config().server.shutdown_delay;
   if (delay.count() == 0) return drain(server::Command::drain);
   logger_.info("stopping: serving for shutdown_delay, " + std::to_string(delay.count()) + " ms");
@@ -124,6 +127,7 @@ void Server::drain(server::Command how) {
   logger_.info("draining");
   if (how == server::Command::drain) listeners_.let_go();
   state_ = State::draining;
+  admin_.set_state(admin::State::draining);
   deadline_ = Clock::now() + config().server.drain_timeout;
   workers_.post(how);
 }
@@ -131,6 +135,7 @@ void Server::drain(server::Command how) {
 void Server::abort() {
   if (state_ == State::leaving) listeners_.let_go();
   state_ = State::aborting;
+  admin_.set_state(admin::State::draining);
   deadline_ = Clock::now() + abort_patience;
   workers_.post(server::Command::abort);
 }

@@ -54,9 +54,10 @@ class Listeners {
  public:
   /// Sockets for all of config.server.listen: those that were passed are taken over, the others bound. `by_default`:
   /// server.listen is written nowhere, so a manager's sockets stand for it. The error names the address and the cause.
-  /// What was passed and is not asked for is closed, with a line in `warnings`.
+  /// What was passed and is not asked for is closed, with a line in `warnings`. `key`: what the addresses are written
+  /// under, for messages.
   static Result<Listeners> open(const config::Config& config, bool by_default, uint32_t workers, PassedSockets passed,
-                                std::vector<std::string>& warnings);
+                                std::vector<std::string>& warnings, std::string key = "server.listen");
   Listeners(Listeners&&) = default;
   Listeners& operator=(Listeners&&) = delete;
   ~Listeners() = default;  // removes the unix sockets' names
@@ -101,7 +102,7 @@ class Listeners {
   };
 
  private:
-  explicit Listeners(uint32_t workers) : workers_(workers) {}
+  Listeners(uint32_t workers, std::string key) : workers_(workers), key_(std::move(key)) {}
   [[nodiscard]] std::vector<size_t> dealt_to(uint32_t worker, const Socket& socket) const;
   [[nodiscard]] server::Worker::Listener listener_of(const Socket& socket, size_t place) const;
   [[nodiscard]] Result<void> give_to_workers(const Socket& socket,
@@ -115,6 +116,7 @@ class Listeners {
 
   std::vector<Socket> sockets_;
   uint32_t workers_;
+  std::string key_;
   uint32_t next_id_ = 0;
 };
 

@@ -12,10 +12,11 @@
 namespace uringd::daemon {
 
 struct Options {
-  enum class Action { serve, check, print_config, explain, features, version, help };
+  enum class Action { serve, check, print_config, explain, features, health, version, help };
   Action action = Action::serve;
   config::Sources sources;
-  Question question;  // of explain
+  Question question;       // of explain
+  std::string health_url;  // of health; empty: as the configuration says
 };
 
 /// `arguments` without the program's name. `uringd_config_env` is URINGD_CONFIG or null: the file where neither

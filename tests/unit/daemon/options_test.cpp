@@ -93,7 +93,7 @@ TEST_CASE("what cannot be a request, or asks nothing, is told") {
   CHECK(error_of({"--host", "a", "."}) == "--host: only with --explain PATH");
   CHECK(error_of({"--check", "--header", "A: b", "."}) == "--header: only with --explain PATH");
   CHECK(error_of({"--explain", "/", "--check", "."}) ==
-        "--check: expected one of --check, --print-config, --explain, --features");
+        "--check: expected one of --check, --print-config, --explain, --features, --health");
   CHECK(error_of({"--explain", "/"}) == "no configuration: give --config FILE or a directory");
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("what contradicts itself is told") {
         "both --config f and a directory, d; expected one (root of [[site]] names the directory in a file)");
   CHECK(error_of({"a", "b"}) == "b: a second directory; expected one (several: [[site]] in a --config FILE)");
   CHECK(error_of({"--check", "--print-config", "."}) ==
-        "--print-config: expected one of --check, --print-config, --explain, --features");
+        "--print-config: expected one of --check, --print-config, --explain, --features, --health");
 }
 
 TEST_CASE("help names every flag in lines of at most 110 bytes") {

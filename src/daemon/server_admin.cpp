@@ -1,0 +1,59 @@
+// What the main thread does for the admin interface: starts it, hears what it asks for, says what has become of that.
+#include <utility>
+
+#include "server.hpp"
+
+namespace uringd::daemon {
+
+// The admin worker's thread.
+void Server::want_reload() {
+  admin_calls_.store(true, std::memory_order_release);
+  shared_.wake();
+}
+
+void Server::hear_admin() {
+  if (!admin_calls_.exchange(false, std::memory_order_acquire)) return;
+  if (stopping()) return dismiss_admin("the server is stopping");
+  if (reload_wanted_ || chores_.at_work() || upgrade_) logger_.info("reload: follows what is under way");
+  reload_wanted_ = true;
+}
+
+Result<void> Server::start_admin() {
+  if (!config().admin.listen) return {};
+  if (auto listening = admin_listeners_.listen(); !listening) return listening;
+  auto own = admin_listeners_.of_worker(0);
+  if (!own) return std::unexpected(own.error());
+  auto dispose = [this](std::shared_ptr<const void> thing) { helper_.dispose(std::move(thing)); };
+  if (auto started = admin_.start(snapshot_, workers_.mailboxes(), seed_, std::move(dispose)); !started) return started;
+  std::vector<server::ListenerChange> additions;
+  for (server::Listener& listener : *own) {
+    additions.push_back({server::ListenerChange::Kind::add, 0, std::move(listener)});
+  }
+  admin_.post(std::move(additions));
+  return {};
+}
+
+// A reload. What was off may be switched on; what is switched off keeps its thread, which then has nothing to do.
+void Server::change_admin(Listeners::Plan plan) {
+  std::vector<server::ListenerChange> changes = admin_listeners_.carry_out(std::move(plan));
+  if (admin_.running()) {
+    admin_.configure(snapshot_);
+    return admin_.post(std::move(changes));
+  }
+  if (auto started = start_admin(); !started) logger_.error("reload: admin.listen: " + started.error().message);
+}
+
+void Server::hand_admin_over() {
+  dismiss_admin("another process serves now: ask it");
+  admin_.post(admin_listeners_.hand_over());
+  admin_.post(server::Command::hand_over);
+}
+
+void Server::tell_admin(bool good, std::vector<std::string> problems) {
+  admin_.reloaded(wanted_by_admin_, {.good = good, .problems = std::move(problems)});
+}
+
+// No reload will come any more, for whoever waits for one.
+void Server::dismiss_admin(const char* why) { admin_.reloaded(UINT64_MAX, {.good = false, .problems = {why}}); }
+
+}  // namespace uringd::daemon
