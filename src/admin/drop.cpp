@@ -31,11 +31,11 @@ bool Drop::work(const server::Workplace& place) {
   if (targets_.empty()) return true;
   const DropTarget& target = targets_.back();
   if (below_) {
-    if (!place.disk.forget_below(target.slot, target.path, so_far_)) return false;
+    if (!place.forget_below(target.slot, target.path, so_far_)) return false;
     dropped_ += so_far_.dropped;
     so_far_ = {};
   } else {
-    dropped_ += place.disk.forget(target.slot, target.path);
+    dropped_ += place.forget(target.slot, target.path);
   }
   targets_.pop_back();
   return targets_.empty();

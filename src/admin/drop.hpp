@@ -10,7 +10,6 @@
 
 #include "inventory.hpp"
 #include "round.hpp"
-#include "uringd/disk/disk.hpp"
 
 namespace uringd::admin {
 
@@ -34,7 +33,7 @@ class Drop final : public HomingErrand {
   std::shared_ptr<const server::Snapshot> snapshot_;
   std::vector<DropTarget> targets_;  // the last is next
   bool below_;
-  disk::Disk::Forgetting so_far_;
+  server::Workplace::Forgetting so_far_;
   size_t dropped_ = 0;
 };
 

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "uringd/disk/special_key.hpp"
-
 namespace uringd::admin {
 namespace {
 
@@ -55,19 +53,18 @@ bool Inventory::work(const server::Workplace& place) {
 
 // A listing made for people is no file.
 void Inventory::write_down(const cache::Entry& entry, const Tree& tree, uint64_t now_ms) {
-  const disk::SpecialKey key = disk::special_key(entry.key().path);
-  using KeyKind = disk::SpecialKey::Kind;
-  if (key.kind != KeyKind::file && key.kind != KeyKind::sibling) return;
+  const server::HeldPath held = server::Workplace::held_path(entry);
+  if (held.kind == server::HeldPath::Kind::other) return;
   const std::string_view type = entry.facts().content_type;
-  Block& block = block_for(tree.prefix.size() + key.path.size() + type.size());
+  Block& block = block_for(tree.prefix.size() + held.path.size() + type.size());
   Record record;
-  record.path = keep(block, {tree.prefix, key.path});
+  record.path = keep(block, {tree.prefix, held.path});
   record.type = keep(block, {type});
   record.size_bytes = entry.body().size();
   record.hits = entry.hits();
   record.age_ms = now_ms - std::min(now_ms, entry.looked_at_ms());
   record.coding = entry.facts().coding;
-  record.sibling = key.kind == KeyKind::sibling;
+  record.sibling = held.kind == server::HeldPath::Kind::sibling;
   record.fresh = entry.look() != cache::Entry::Look::overdue && record.age_ms <= stale_after_ms_ &&
                  entry.generation() == snapshot_->sites().state(tree.slot).generation;
   if (record.coding == http::Coding::identity) {

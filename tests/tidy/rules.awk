@@ -16,7 +16,7 @@ function declare_rooms() {
   may["site"] = "http config"
   may["disk"] = "cache http uring log stats"
   may["server"] = "uring http config log stats cache site disk"
-  may["admin"] = "server disk cache http config log stats"
+  may["admin"] = "server cache http config log stats"
   may["daemon"] = may["server"] " server admin"
 }
 

@@ -10,17 +10,40 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "uringd/cache/cache.hpp"
 #include "uringd/disk/disk.hpp"
 
 namespace uringd::server {
 
-/// What a worker lets an errand see.
-struct Workplace {
+/// What an entry is held for.
+struct HeldPath {
+  enum class Kind : uint8_t { file, sibling, other };  // other: a listing, a directory's names
+  Kind kind;
+  std::string_view path;  // below its tree's root, as clients ask for it: of a sibling that of the file
+};
+
+/// What a worker lets an errand see and do.
+class Workplace {
+ public:
+  using Forgetting = disk::Disk::Forgetting;
+
+  Workplace(cache::Cache& its_cache, disk::Disk& its_disk, uint64_t at_ms)
+      : cache(its_cache), now_ms(at_ms), disk_(its_disk) {}
+
   cache::Cache& cache;
-  disk::Disk& disk;
-  uint64_t now_ms;  // monotonic
+  const uint64_t now_ms;  // monotonic
+
+  [[nodiscard]] static HeldPath held_path(const cache::Entry& entry);
+  /// disk::Disk's.
+  size_t forget(uint32_t slot, std::string_view path) const { return disk_.forget(slot, path); }
+  [[nodiscard]] bool forget_below(uint32_t slot, std::string_view path, Forgetting& so_far) const {
+    return disk_.forget_below(slot, path, so_far);
+  }
+
+ private:
+  disk::Disk& disk_;
 };
 
 class Errand {
