@@ -1,6 +1,7 @@
 // The desk at which every admin request arrives: where it leads, whether it may, and who answers.
 #include "uringd/admin/admin.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -89,10 +90,13 @@ class Desk final : public Admin {
   void on_call() override { calls_.carry_out(); }
   void on_turn(uint64_t now_ms) override {
     now_ms_ = now_ms;
+    cache_.on_turn(now_ms);
     pulse_.on_turn(now_ms);
     figures_.on_turn(now_ms);
   }
-  [[nodiscard]] uint64_t next_ms() const override { return std::min(pulse_.next_ms(), figures_.next_ms()); }
+  [[nodiscard]] uint64_t next_ms() const override {
+    return std::min({cache_.next_ms(), pulse_.next_ms(), figures_.next_ms()});
+  }
 
  private:
   struct Reloading {

@@ -28,6 +28,12 @@ class CacheDesk {
   /// Another configuration: what was listed was of another one's sites.
   void use(std::shared_ptr<const server::Snapshot> snapshot);
 
+  /// A listing that is not used again takes memory for nothing.
+  void on_turn(uint64_t now_ms) {
+    if (kept_ && now_ms >= next_ms()) kept_.reset();
+  }
+  [[nodiscard]] uint64_t next_ms() const { return kept_ ? kept_->until_ns / 1'000'000 + 1 : UINT64_MAX; }
+
   server::Handling list(const server::Asked& asked, const Routed& routed);
   server::Handling drop(const server::Asked& asked, const Routed& routed);
 

@@ -49,7 +49,8 @@ TEST_CASE_FIXTURE(Tree, "reading takes no token on loopback; changing takes the 
   Server server(site, {.more = table()});
   for (const Endpoint& endpoint : endpoints) {
     INFO(endpoint.method << " " << endpoint.target);
-    for (const std::string field : {"", "Authorization: Bearer wrong-token\r\n", "Authorization: Basic b3Blbg==\r\n"}) {
+    for (const std::string& field : {std::string(), std::string("Authorization: Bearer wrong-token\r\n"),
+                                     std::string("Authorization: Basic b3Blbg==\r\n")}) {
       const Response response = ask(endpoint.method, endpoint.target, field);
       CHECK(response.status == (endpoint.changes ? 401 : 200));
       if (!endpoint.changes) continue;
@@ -83,7 +84,7 @@ TEST_CASE_FIXTURE(Tree, "off loopback reading takes the token, unless read = \"o
 TEST_CASE_FIXTURE(Tree, "without a token_file nothing can be changed") {
   Server server(site, {.more = "[admin]\nlisten = \"127.0.0.1:" + std::to_string(admin_port) + "\"\n"});
   CHECK(get("/cache").status == 200);
-  for (const std::string field : {std::string(), kBearer, std::string("Authorization: Bearer \r\n")}) {
+  for (const std::string& field : {std::string(), kBearer, std::string("Authorization: Bearer \r\n")}) {
     const Response response = ask("POST", "/reload", field);
     CHECK(response.status == 403);
     CHECK(is_error(response));
