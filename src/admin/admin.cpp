@@ -67,8 +67,9 @@ class Desk final : public Admin {
   // The daemon.
   void configure(std::shared_ptr<const server::Snapshot> snapshot) override {
     calls_.post([this, snapshot = std::move(snapshot)] {
-      snapshot_ = snapshot;
+      std::shared_ptr<const server::Snapshot> before = std::exchange(snapshot_, snapshot);
       cache_.use(snapshot_);
+      steering_.dispose(std::move(before));
     });
   }
   void set_state(State state) override { state_.store(state, std::memory_order_relaxed); }
@@ -89,7 +90,6 @@ class Desk final : public Admin {
   Answer refusal(int status) override;
   void on_call() override { calls_.carry_out(); }
   void on_turn(uint64_t now_ms) override {
-    now_ms_ = now_ms;
     cache_.on_turn(now_ms);
     pulse_.on_turn(now_ms);
     figures_.on_turn(now_ms);
@@ -123,7 +123,6 @@ class Desk final : public Admin {
   std::atomic<State> state_{State::serving};
   std::atomic<uint64_t> reloads_wanted_{0};
   std::vector<Reloading> reloading_;
-  uint64_t now_ms_ = 0;
 };
 
 // Health comes first: it answers to every name. What a path is, is told to nobody who may not know that we are here.
@@ -166,7 +165,7 @@ server::Handling Desk::answer(const Asked& asked, const Routed& routed) {
     case Endpoint::asset: return asset_answer(asked, *find_asset(routed.path));
     case Endpoint::health:
       if (state() == State::draining) return say_json(200, "{\"status\":\"ok\"}\n");  // workers end as they should
-      return pulse_.ask(asked, now_ms_);
+      return pulse_.ask(asked);
     case Endpoint::readiness: return readiness();
     case Endpoint::reload: return reload(asked);
     case Endpoint::metrics:

@@ -21,8 +21,8 @@ class Pulse {
   Pulse(Calls& calls, const std::vector<server::Mailbox*>& workers) : calls_(calls), workers_(workers) {}
   void attach(server::Replies& replies) { replies_ = &replies; }
 
-  server::Handling ask(const server::Asked& asked, uint64_t now_ms) {
-    waiting_.push_back({asked.ticket, now_ms + patience_ms});
+  server::Handling ask(const server::Asked& asked) {
+    waiting_.push_back({asked.ticket, asked.now_ms + patience_ms});
     begin();
     return server::Later{};
   }

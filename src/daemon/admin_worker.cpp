@@ -46,11 +46,10 @@ server::WorkerOptions admin_options(const config::Config& config) {
   return options;
 }
 
-Result<void> AdminWorker::start(const Snapshot& snapshot, std::vector<server::Mailbox*> workers, uint64_t seed,
-                                std::function<void(std::shared_ptr<const void>)> dispose) {
+Result<void> AdminWorker::start(const Snapshot& snapshot, std::vector<server::Mailbox*> workers, uint64_t seed) {
   seed_ = seed;
   shared_.connection_limit = most_connections;
-  shared_.dispose = std::move(dispose);
+  shared_.dispose = [this](std::shared_ptr<const void> thing) { steering_.dispose(std::move(thing)); };
   admin_ = admin::Admin::make(steering_, std::move(workers), mailbox_, snapshot, logger_);
   std::promise<Result<void>> ready;
   std::promise<bool> ended;

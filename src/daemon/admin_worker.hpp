@@ -6,7 +6,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <future>
 #include <memory>
 #include <thread>
@@ -34,9 +33,7 @@ class AdminWorker {
   ~AdminWorker() { static_cast<void>(stop(std::chrono::milliseconds(0))); }
 
   /// Returns when its ring is there, or why there is none. `workers`: the serving ones'; they end before it.
-  /// `dispose`: where configurations end.
-  Result<void> start(const Snapshot& snapshot, std::vector<server::Mailbox*> workers, uint64_t seed,
-                     std::function<void(std::shared_ptr<const void>)> dispose);
+  Result<void> start(const Snapshot& snapshot, std::vector<server::Mailbox*> workers, uint64_t seed);
   [[nodiscard]] bool running() const { return admin_ != nullptr; }
 
   // Nothing where it is not running.

@@ -2,7 +2,6 @@
 #include "reload.hpp"
 
 #include <cerrno>
-#include <optional>
 #include <utility>
 
 #include "admin_worker.hpp"
@@ -27,16 +26,14 @@ void keep_what_needs_a_restart(config::Config& config, const config::Config& pre
   config.disk.stream_memory_bytes = present.disk.stream_memory_bytes;
 }
 
-// A process that has dropped its user may no longer read the token that it read at its start. An error where it is
-// another file.
-std::optional<std::string> keep_token(config::Config& config, const config::Config& present) {
-  if (config.admin.token_file.empty() || !config.admin.token.empty()) return {};
-  if (config.admin.token_file != present.admin.token_file || present.admin.token.empty()) {
-    return "admin.token_file: found \"" + config.admin.token_file + "\": " + errno_text(EACCES) +
-           "; a process that has dropped its user cannot read it: restart it, or let its user read that file";
-  }
+// A process that has dropped its user may no longer read the token that it read at its start. False: it is another
+// file's.
+bool keep_token(config::Config& config, const config::Config& present, std::vector<std::string>& warnings) {
+  if (config.admin.token_file.empty() || !config.admin.token.empty()) return true;
+  if (config.admin.token_file != present.admin.token_file || present.admin.token.empty()) return false;
   config.admin.token = present.admin.token;
-  return {};
+  warnings.push_back("admin.token_file: this user may not read it any more: another token needs a restart");
+  return true;
 }
 
 }  // namespace
@@ -54,7 +51,11 @@ std::expected<Prepared, std::vector<std::string>> prepare_reload(const Present& 
   }
   auto config = std::make_shared<config::Config>(*loaded->config);
   keep_what_needs_a_restart(*config, before);
-  if (auto told = keep_token(*config, before)) return std::unexpected(std::vector{std::move(*told)});
+  if (!keep_token(*config, before, prepared.warnings)) {
+    return std::unexpected(
+        std::vector{"admin.token_file: found \"" + config->admin.token_file + "\": " + errno_text(EACCES) +
+                    "; this process has dropped its user: restart it, or let its user read that file"});
+  }
   std::vector<config::Problem> warnings;
   auto snapshot = server::Snapshot::build(config, present.workers, warnings, present.sites, present.snapshot.get());
   for (std::string& line : lines_of(warnings)) prepared.warnings.push_back(std::move(line));

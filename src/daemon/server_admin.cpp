@@ -23,8 +23,7 @@ Result<void> Server::start_admin() {
   if (auto listening = admin_listeners_.listen(); !listening) return listening;
   auto own = admin_listeners_.of_worker(0);
   if (!own) return std::unexpected(own.error());
-  auto dispose = [this](std::shared_ptr<const void> thing) { helper_.dispose(std::move(thing)); };
-  if (auto started = admin_.start(snapshot_, workers_.mailboxes(), seed_, std::move(dispose)); !started) return started;
+  if (auto started = admin_.start(snapshot_, workers_.mailboxes(), seed_); !started) return started;
   std::vector<server::ListenerChange> additions;
   for (server::Listener& listener : *own) {
     additions.push_back({server::ListenerChange::Kind::add, 0, std::move(listener)});

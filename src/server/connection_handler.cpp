@@ -27,7 +27,8 @@ Asked Connection::asked() {
   handled().request = requests_;
   return {.request = talk_->parser.request(),
           .peer = peer_,
-          .ticket = {context_.slab.slot_of(*this), context_.slab.generation_of(*this), requests_}};
+          .ticket = {context_.slab.slot_of(*this), context_.slab.generation_of(*this), requests_},
+          .now_ms = context_.clock.monotonic_ms};
 }
 
 bool Connection::waits_for(HandledRequest::Wait what, uint64_t request) const {
@@ -139,7 +140,7 @@ bool Connection::answer(uint64_t request, const Answer& answer) {
   return true;
 }
 
-// An answer that was to come later, or a client of an endless one that has all there is.
+// The answer has not come.
 void Connection::on_handler_deadline() {
   CHECK(talk_->handled->wait == HandledRequest::Wait::answer);  // nothing is due while an endless one waits
   become(State::receiving);

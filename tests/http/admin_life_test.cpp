@@ -222,7 +222,24 @@ TEST_CASE_FIXTURE(Tree, "as an ordinary user without rights on its token the ser
   ::chmod(site.outside("token").c_str(), 0600);
   Daemon daemon(site, {.server = "user = \"nobody\"", .more = table()});
   CHECK(ask("POST", "/reload", kBearer).status == 200);
+  CHECK(daemon.says("another token needs a restart"));
   CHECK(ask("POST", "/reload", kBearer).status == 200);
+  site.outside_file("other", "another\n");
+  ::chmod(site.outside("other").c_str(), 0600);
+  std::string text = table();
+  text.replace(text.find("\"token\""), 7, "\"other\"");
+  daemon.configure({.server = "user = \"nobody\"", .more = text});
+  const Response refused = ask("POST", "/reload", kBearer);
+  CHECK(refused.status == 422);
+  CHECK(refused.body.contains("Permission denied"));
+}
+
+TEST_CASE_FIXTURE(Tree, "a probe after a long rest is no late one") {
+  Server server(site, {.more = table()});
+  Client client = connect();
+  CHECK(client.ask(admin_request("GET", "/healthz")).status == 200);
+  std::this_thread::sleep_for(Milliseconds{2600});
+  CHECK(client.ask(admin_request("GET", "/healthz")).status == 200);
 }
 
 TEST_CASE_FIXTURE(Tree, "the admin thread is on no CPU of its own, and is nicer than those that serve") {

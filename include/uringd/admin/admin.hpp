@@ -33,6 +33,8 @@ class Steering {
   /// Read the configuration again, as on SIGHUP. The daemon looks at Admin::reloads_wanted() before it begins to read,
   /// and gives that number to Admin::reloaded() when it is done.
   virtual void want_reload() = 0;
+  /// Where a configuration ends: freeing one can take long, and close directories.
+  virtual void dispose(std::shared_ptr<const void> thing) = 0;
 
  protected:
   ~Steering() = default;

@@ -80,6 +80,7 @@ struct Asked {
   const http::Request& request;
   const IpAddress& peer;
   Ticket ticket;
+  uint64_t now_ms = 0;  // monotonic, of this turn
 };
 
 /// What a handler has of its worker. The worker's thread only, and not from within a call of handle(), on_body() or
