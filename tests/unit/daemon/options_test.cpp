@@ -3,11 +3,17 @@
 #include "uringd/daemon/options.hpp"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 
 #include <sstream>
 #include <vector>
 
+#include "uringd/config/listen.hpp"
+#include "uringd/daemon/health.hpp"
+
 using namespace uringd;
+using daemon::health_target;
+using daemon::HealthTarget;
 using daemon::Options;
 using Action = daemon::Options::Action;
 using Words = std::vector<std::string>;
@@ -147,13 +153,45 @@ TEST_CASE("what contradicts itself is told") {
 
 TEST_CASE("help names every flag in lines of at most 110 bytes") {
   const std::string help = daemon::help_text();
-  for (const char* flag :
-       {"-c, --config FILE", "-l, --listen ADDRESS", "-s, --set KEY=VALUE", "-t, --check", "--print-config",
-        "--explain PATH", "--host NAME", "--header FIELD", "--features", "-V, --version", "-h, --help"}) {
+  for (const char* flag : {"-c, --config FILE", "-l, --listen ADDRESS", "-s, --set KEY=VALUE", "-t, --check",
+                           "--print-config", "--explain PATH", "--host NAME", "--header FIELD", "--features",
+                           "--health [URL]", "-V, --version", "-h, --help"}) {
     CAPTURE(flag);
     CHECK(help.contains(flag));
   }
   std::istringstream lines(help);
   for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 110);
   CHECK(help.ends_with("\n"));
+}
+
+TEST_CASE("--health takes a URL, or none, and needs no configuration") {
+  CHECK(parsed({"--health"}).action == Action::health);
+  CHECK(parsed({"--health"}).health_url.empty());
+  CHECK(parsed({"--health", "http://127.0.0.1:9090"}).health_url == "http://127.0.0.1:9090");
+  CHECK(parsed({"--health=unix:/run/a.sock"}).health_url == "unix:/run/a.sock");
+  const Options with_file = parsed({"--health", "-c", "c.toml"});
+  CHECK(with_file.health_url.empty());
+  CHECK(with_file.sources.file == "c.toml");
+}
+
+TEST_CASE("what --health asks: the URL's place, or admin.listen on loopback") {
+  const auto text = [](const Result<HealthTarget>& target) {
+    if (!target) return std::string("none");
+    return target->address.text + " " + target->host + " " + target->path;
+  };
+  CHECK(text(health_target(std::string("http://127.0.0.1:9090/readyz"))) == "127.0.0.1:9090 127.0.0.1:9090 /readyz");
+  CHECK(text(health_target(std::string("http://localhost:9090"))) == "127.0.0.1:9090 localhost:9090 /healthz");
+  CHECK(text(health_target(std::string("http://[::1]:9090/"))) == "[::1]:9090 [::1]:9090 /healthz");
+  CHECK(text(health_target(std::string("http://127.0.0.1"))) == "127.0.0.1:80 127.0.0.1 /healthz");
+  CHECK(text(health_target(std::string("unix:/run/a.sock"))) == "unix:/run/a.sock localhost /healthz");
+  for (const char* bad : {"https://127.0.0.1:1", "http://name:1", "http://", "http://127.0.0.1:x", "127.0.0.1:9090",
+                          "http://127.0.0.1:1/a b"}) {
+    CAPTURE(bad);
+    CHECK(text(health_target(std::string(bad))) == "none");
+  }
+  const auto everywhere = health_target(*config::parse_listen_address("0.0.0.0:9090"));
+  REQUIRE(everywhere);
+  const auto& four = reinterpret_cast<const sockaddr_in&>(everywhere->address.address);
+  CHECK(four.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+  CHECK(health_target(*config::parse_listen_address(":9090"))->address.address.ss_family == AF_INET);
 }
