@@ -17,9 +17,9 @@ std::vector<std::string> account_of(const server::Worker& worker, uint32_t index
   };
   begin();
   add("connections", served.accepted);
-  add("requests", served.requests);
-  add("hits", served.hits);
-  add("misses", served.misses);
+  add("requests", served.requests());
+  add("hits", served.hits());
+  add("misses", served.misses());
   add("sent_bytes", served.sent_bytes);
   add("timeouts", served.timeouts);
   add("aborted", served.aborted);

@@ -33,7 +33,6 @@ server::WorkerOptions admin_options(const config::Config& config) {
                   .bounded_workers = 1,
                   .unbounded_workers = 1,
                   .restricted = config.server.sandbox};
-  options.register_memory = false;
   options.connection_slots = most_connections;
   options.parked_limit = 16;
   options.cache_bytes = 0;
