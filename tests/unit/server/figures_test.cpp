@@ -118,7 +118,7 @@ class Served {
   }
   void run(const std::shared_ptr<const Snapshot>& snapshot, std::promise<const Worker*>& made) {
     WorkerOptions options;
-    options.populate = options.register_memory = false;
+    options.populate = false;
     options.connection_slots = 64;
     options.ring.direct_slots = 128;
     options.parked_limit = 8;
