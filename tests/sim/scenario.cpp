@@ -386,16 +386,15 @@ std::string Scenario::text() const {
           line("foreign", helping.foreign) + line("threads", options.ring.unbounded_workers) +
           line("kept_files", options.kept_files) + line("kept_descriptors", options.kept_descriptors) +
           ms("missing_ms", config->cache.missing_ttl) + ms("idle_after_ms", config->cache.idle_after) + "\n";
-  text += line("short_read", mischief.short_read) + line("read_error", mischief.read_error) +
-          line("torn", mischief.torn_read) + line("open_error", mischief.open_error) +
-          line("accept_error", mischief.accept_error) + line("lost_more", mischief.lost_more) +
-          line("no_buffers", mischief.no_buffers) + line("short_receive", mischief.short_receive) +
-          line("short_send", mischief.short_send) + line("send_error", mischief.send_error) +
-          line("cancel_loses", mischief.cancel_loses) + line("interrupted", mischief.interrupted_wait) +
-          line("held_back", mischief.held_back) + line("delay_ns", mischief.longest_delay_ns) +
-          line("uncached", mischief.uncached) + line("slow", mischief.slow) + line("slowest_ns", mischief.slowest_ns) +
-          line("late", mischief.late);
-  return text;
+  return text + line("short_read", mischief.short_read) + line("read_error", mischief.read_error) +
+         line("torn", mischief.torn_read) + line("open_error", mischief.open_error) +
+         line("accept_error", mischief.accept_error) + line("lost_more", mischief.lost_more) +
+         line("no_buffers", mischief.no_buffers) + line("short_receive", mischief.short_receive) +
+         line("short_send", mischief.short_send) + line("send_error", mischief.send_error) +
+         line("cancel_loses", mischief.cancel_loses) + line("interrupted", mischief.interrupted_wait) +
+         line("held_back", mischief.held_back) + line("delay_ns", mischief.longest_delay_ns) +
+         line("uncached", mischief.uncached) + line("slow", mischief.slow) + line("slowest_ns", mischief.slowest_ns) +
+         line("late", mischief.late);
 }
 
 }  // namespace uringd::sim

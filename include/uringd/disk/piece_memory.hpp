@@ -1,7 +1,7 @@
 // PieceMemory: the buffers of one worker's large downloads: one area (its first part registered with the ring, what
 // the memory-lock limit allows) in units of 16 KiB, taken from its beginning on. A piece is a run of units. When the
-// area runs short pieces shrink, so that many slow downloads share what a few fast ones would have taken: no piece takes
-// more than an eighth of what is free.
+// area runs short pieces shrink, so that many slow downloads share what a few fast ones would have taken: no piece
+// takes more than an eighth of what is free.
 #pragma once
 
 #include <cstddef>
