@@ -6,13 +6,13 @@
 #include <utility>
 
 #include "access.hpp"
-#include "assets.hpp"
 #include "cache_desk.hpp"
 #include "endpoint.hpp"
 #include "figures_desk.hpp"
 #include "pulse.hpp"
 #include "round.hpp"
 #include "say.hpp"
+#include "uringd/admin/page.hpp"
 #include "uringd/http/negotiate.hpp"
 
 namespace uringd::admin {
@@ -22,19 +22,18 @@ using server::Answer;
 using server::Asked;
 
 constexpr uint64_t most_dropped_body_bytes = 65536;  // of requests that have no use for one
-/// The page runs its own scripts, asks this interface alone and is in no frame.
 constexpr std::string_view asset_fields =
     "Cache-Control: no-cache\r\n"
     "Vary: Accept-Encoding\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n"
     "Referrer-Policy: no-referrer\r\n"
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
+    "Content-Security-Policy: ";
 
 Answer asset_answer(const Asked& asked, const Asset& asset) {
   const bool coded = !asset.gzip.empty() && http::accepted_codings(asked.request).accepts(http::Coding::gzip);
-  Answer answer{.content_type = std::string(asset.content_type), .fields = std::string(asset_fields)};
+  Answer answer{.content_type = std::string(asset.content_type),
+                .fields = std::string(asset_fields).append(page_policy) + "\r\n"};
   answer.etag = coded ? asset.gzip_etag : asset.etag;
   answer.body = coded ? asset.gzip : asset.identity;
   if (coded) answer.content_encoding = "gzip";
@@ -162,7 +161,7 @@ server::Handling Desk::handle(const Asked& asked, std::unique_ptr<server::BodySi
 server::Handling Desk::answer(const Asked& asked, const Routed& routed) {
   switch (routed.endpoint) {
     case Endpoint::unknown: break;
-    case Endpoint::asset: return asset_answer(asked, *find_asset(routed.path));
+    case Endpoint::asset: return asset_answer(asked, *page_asset(routed.path));
     case Endpoint::health:
       if (state() == State::draining) return say_json(200, "{\"status\":\"ok\"}\n");  // workers end as they should
       return pulse_.ask(asked);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "assets.hpp"
+#include "uringd/admin/page.hpp"
 #include "uringd/http/target.hpp"
 
 namespace uringd::admin {
@@ -43,8 +43,9 @@ bool has_method(std::string_view list, std::string_view method) {
 
 const Row* find_row(const http::Target& target) {
   if (target.path.starts_with(entry_row.path) || (target.path == "/cache" && target.trailing_slash)) return &entry_row;
-  if (find_asset(target.path)) return &asset_row;
+  if (target.path == asset_row.path) return &asset_row;
   if (target.trailing_slash) return nullptr;
+  if (page_asset(target.path)) return &asset_row;
   const auto found = std::ranges::find(rows, target.path, &Row::path);
   return found == rows.end() ? nullptr : &*found;
 }

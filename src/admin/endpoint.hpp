@@ -13,7 +13,7 @@ namespace uringd::admin {
 
 enum class Endpoint : uint8_t {
   unknown,
-  asset,  // of the page: assets.hpp
+  asset,  // of the page: page.hpp
   health,
   readiness,
   reload,
