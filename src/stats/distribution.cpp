@@ -32,7 +32,7 @@ double Distribution::quantile_ns(double quantile) const {
   for (size_t bucket = 0; bucket < counts_.size(); ++bucket) {
     if (counts_[bucket] == 0) continue;
     const auto begin = static_cast<double>(Histogram::begin_of(bucket));
-    const auto end = static_cast<double>(Histogram::begin_of(bucket + 1));
+    const auto end = static_cast<double>(Histogram::begin_of(bucket + 1) - 1);
     const double within = (rank - static_cast<double>(before)) / static_cast<double>(counts_[bucket]);
     if (within <= 1) return begin + within * (end - begin);
     before += counts_[bucket];

@@ -107,9 +107,9 @@ export class Chart {
     let ticks;
     if (spec.log) {
       const values = this.#shown.flatMap((sample) => this.series.map(({ get }) => get(sample))).filter((v) => v > 0);
-      const low = Math.floor(Math.log10(Math.min(...values, 1e-4)));
+      const low = Math.max(-6, Math.floor(Math.log10(Math.min(...values, 1e-4))));  // less than a microsecond is none
       const high = Math.max(low + 2, Math.ceil(Math.log10(Math.max(...values, 1e-3))));
-      this.#y = (value) => bottom - ((Math.log10(Math.max(value, 1e-9)) - low) / (high - low)) * room;
+      this.#y = (value) => bottom - ((Math.max(Math.log10(Math.max(value, 1e-9)), low) - low) / (high - low)) * room;
       const every = Math.ceil((high - low) / Math.max(2, room / 22));
       ticks = [];
       for (let power = low; power <= high; power += every) ticks.push(10 ** power);
