@@ -51,15 +51,16 @@ Answer not_allowed(const Routed& routed, const Asked& asked) {
 
 class Desk final : public Admin {
  public:
-  Desk(Steering& steering, std::vector<server::Mailbox*> workers, server::Mailbox& own,
-       std::shared_ptr<const server::Snapshot> snapshot, log::Logger& logger)
+  Desk(Steering& steering, Served served, server::Mailbox& own, std::shared_ptr<const server::Snapshot> snapshot,
+       log::Logger& logger)
       : steering_(steering),
-        workers_(std::move(workers)),
+        workers_(std::move(served.workers)),
         calls_(own),
         snapshot_(std::move(snapshot)),
         logger_(logger),
         cache_(calls_, workers_),
-        pulse_(calls_, workers_) {
+        pulse_(calls_, workers_),
+        figures_(std::move(served.figures), std::move(served.standing)) {
     cache_.use(snapshot_);
   }
 
@@ -70,6 +71,9 @@ class Desk final : public Admin {
       cache_.use(snapshot_);
       steering_.dispose(std::move(before));
     });
+  }
+  void tell(Standing standing) override {
+    calls_.post([this, standing = std::move(standing)]() mutable { figures_.tell(std::move(standing)); });
   }
   void set_state(State state) override { state_.store(state, std::memory_order_relaxed); }
   [[nodiscard]] uint64_t reloads_wanted() const override { return reloads_wanted_.load(std::memory_order_acquire); }
@@ -91,6 +95,7 @@ class Desk final : public Admin {
   void on_turn(uint64_t now_ms) override {
     cache_.on_turn(now_ms);
     pulse_.on_turn(now_ms);
+    figures_.set_draining(state() != State::serving);
     figures_.on_turn(now_ms);
   }
   [[nodiscard]] uint64_t next_ms() const override {
@@ -169,7 +174,7 @@ server::Handling Desk::answer(const Asked& asked, const Routed& routed) {
     case Endpoint::reload: return reload(asked);
     case Endpoint::metrics:
     case Endpoint::stats:
-    case Endpoint::stream: return figures_.answer(asked, routed);
+    case Endpoint::stream: figures_.set_draining(state() != State::serving); return figures_.answer(asked, routed);
     case Endpoint::entries:
     case Endpoint::entry:
       if (state() == State::draining) return say_error(503, "the server is draining", "ask its successor");
@@ -230,9 +235,9 @@ Answer Desk::refusal(int status) {
 
 }  // namespace
 
-std::unique_ptr<Admin> Admin::make(Steering& steering, std::vector<server::Mailbox*> workers, server::Mailbox& own,
+std::unique_ptr<Admin> Admin::make(Steering& steering, Served served, server::Mailbox& own,
                                    std::shared_ptr<const server::Snapshot> snapshot, log::Logger& logger) {
-  return std::make_unique<Desk>(steering, std::move(workers), own, std::move(snapshot), logger);
+  return std::make_unique<Desk>(steering, std::move(served), own, std::move(snapshot), logger);
 }
 
 }  // namespace uringd::admin

@@ -183,7 +183,7 @@ void put_process(Text& text, const Report& report) {
   text.process("process_max_fds", "gauge", "File descriptors that may be open.",
                static_cast<double>(process.max_files));
   text.process("process_start_time_seconds", "gauge", "When the process started, since the epoch.",
-               static_cast<double>(report.started_ns) / 1e9);
+               static_cast<double>(report.standing.started_ns) / 1e9);
 }
 
 }  // namespace
@@ -191,18 +191,18 @@ void put_process(Text& text, const Report& report) {
 std::string render_metrics(const Report& report) {
   Text text;
   text.family("build_info", "gauge", "What is running; always 1.");
-  text.sample({{"version", report.version}}, 1);
+  text.sample({{"version", report.standing.version}}, 1);
   text.gauge("workers", "Threads that serve.", report.workers.size());
   put_requests(text, report.total);
   put_connections(text, report.total);
   put_cache(text, report.total.cache);
   put_machinery(text, report.total);
   text.gauge("config_last_reload_successful", "Whether the last reload was, 1 or 0.",
-             report.last_reload_successful ? 1 : 0);
+             report.standing.last_reload_successful ? 1 : 0);
   text.family("config_last_reload_success_timestamp_seconds", "gauge",
               "When the configuration in force was read, since the epoch.");
-  text.sample(static_cast<double>(report.last_successful_load_ns) / 1e9);
-  text.counter("config_reloads_total", "Reloads tried.", report.reloads);
+  text.sample(static_cast<double>(report.standing.last_successful_load_ns) / 1e9);
+  text.counter("config_reloads_total", "Reloads tried.", report.standing.reloads);
   put_process(text, report);
   return text.take();
 }

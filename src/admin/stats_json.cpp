@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "names.hpp"
+#include "say.hpp"
 
 namespace uringd::admin {
 namespace {
@@ -36,7 +37,7 @@ class Json {
   }
   void add(std::string_view name, std::string_view value) {
     key(name);
-    string(value);
+    append_json(text_, value);
   }
   void add(std::string_view name, uint64_t value) {
     key(name);
@@ -56,34 +57,13 @@ class Json {
   void key(std::string_view name) {
     if (!std::exchange(first_, false)) text_ += ',';
     if (name.empty()) return;
-    string(name);
+    append_json(text_, name);
     text_ += ':';
   }
   template <typename Number>
   void number(Number value) {
     std::array<char, 32> digits;
     text_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
-  }
-  // RFC 8259 §7.
-  void string(std::string_view value) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    text_ += '"';
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        text_ += '\\';
-        text_ += c;
-      } else if (c == '\n') {
-        text_ += "\\n";
-      } else if (byte < 0x20 || byte == 0x7f) {
-        text_ += "\\u00";
-        text_ += hex[byte >> 4];
-        text_ += hex[byte & 15];
-      } else {
-        text_ += c;
-      }
-    }
-    text_ += '"';
   }
 
   std::string text_;
@@ -195,11 +175,11 @@ void put_figures(Json& json, std::string_view name, const server::Figures& figur
 
 void put_config(Json& json, const Report& report) {
   json.begin("config");
-  json.add("file", report.config_file);
-  json.add("reloads", report.reloads);
-  json.flag("last_reload_successful", report.last_reload_successful);
-  json.add("last_reload_time", time_text(report.last_reload_ns, false));
-  json.add("text", report.config_text);
+  json.add("file", report.standing.config_file);
+  json.add("reloads", report.standing.reloads);
+  json.flag("last_reload_successful", report.standing.last_reload_successful);
+  json.add("last_reload_time", time_text(report.standing.last_reload_ns, false));
+  json.add("text", report.standing.config_text);
   json.end();
 }
 
@@ -232,8 +212,8 @@ void put_window(Json& json, const Window& window) {
 std::string render(const Report& report, const Window* window) {
   Json json;
   json.begin();
-  json.add("version", report.version);
-  json.add("started", time_text(report.started_ns, false));
+  json.add("version", report.standing.version);
+  json.add("started", time_text(report.standing.started_ns, false));
   json.add("time", time_text(report.now_ns, true));
   json.seconds("uptime_s", report.uptime_s);
   json.add("state", report.draining ? "draining" : "serving");

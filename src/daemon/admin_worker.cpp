@@ -45,11 +45,11 @@ server::WorkerOptions admin_options(const config::Config& config) {
   return options;
 }
 
-Result<void> AdminWorker::start(const Snapshot& snapshot, std::vector<server::Mailbox*> workers, uint64_t seed) {
+Result<void> AdminWorker::start(const Snapshot& snapshot, admin::Served served, uint64_t seed) {
   seed_ = seed;
   shared_.connection_limit = most_connections;
   shared_.dispose = [this](std::shared_ptr<const void> thing) { steering_.dispose(std::move(thing)); };
-  admin_ = admin::Admin::make(steering_, std::move(workers), mailbox_, snapshot, logger_);
+  admin_ = admin::Admin::make(steering_, std::move(served), mailbox_, snapshot, logger_);
   std::promise<Result<void>> ready;
   std::promise<bool> ended;
   auto is_ready = ready.get_future();
@@ -102,6 +102,10 @@ void AdminWorker::configure(const Snapshot& snapshot) {
   if (!running()) return;
   mailbox_.post(server::Reconfigure{snapshot, admin_options(snapshot->config())});
   admin_->configure(snapshot);
+}
+
+void AdminWorker::tell(admin::Standing standing) {
+  if (running()) admin_->tell(std::move(standing));
 }
 
 void AdminWorker::set_state(admin::State state) {

@@ -32,14 +32,15 @@ class AdminWorker {
   AdminWorker& operator=(const AdminWorker&) = delete;
   ~AdminWorker() { static_cast<void>(stop(std::chrono::milliseconds(0))); }
 
-  /// Returns when its ring is there, or why there is none. `workers`: the serving ones'; they end before it.
-  Result<void> start(const Snapshot& snapshot, std::vector<server::Mailbox*> workers, uint64_t seed);
+  /// Returns when its ring is there, or why there is none. The workers served end before it.
+  Result<void> start(const Snapshot& snapshot, admin::Served served, uint64_t seed);
   [[nodiscard]] bool running() const { return admin_ != nullptr; }
 
   // Nothing where it is not running.
   void post(std::vector<server::ListenerChange> changes);
   void post(server::Command command);
   void configure(const Snapshot& snapshot);
+  void tell(admin::Standing standing);
   void set_state(admin::State state);
   [[nodiscard]] uint64_t reloads_wanted() const { return admin_ ? admin_->reloads_wanted() : 0; }
   void reloaded(uint64_t last, admin::ReloadOutcome outcome);

@@ -7,6 +7,7 @@
 #include "admin_worker.hpp"
 #include "log_files.hpp"
 #include "uringd/config/compare.hpp"
+#include "uringd/config/print.hpp"
 
 namespace uringd::daemon {
 namespace {
@@ -70,6 +71,7 @@ std::expected<Prepared, std::vector<std::string>> prepare_reload(const Present& 
   auto logs = open_access_log(*config, present.workers);
   if (!logs) return std::unexpected(std::vector{logs.error().message});
   prepared.logs = std::move(*logs);
+  prepared.config_text = config::print_config({.config = config, .origins = loaded->origins});
   return prepared;
 }
 

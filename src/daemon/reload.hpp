@@ -30,6 +30,7 @@ struct Prepared {
   Listeners::Plan admin_plan;
   std::vector<server::LogTo> logs;
   std::vector<std::string> warnings;  // lines for the log
+  std::string config_text;            // in force then, as --print-config has it
 };
 
 /// Or lines for the log, one a problem. Keys that need a restart keep the values that they have, with a warning.

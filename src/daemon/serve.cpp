@@ -15,6 +15,7 @@
 #include "bind.hpp"
 #include "log_files.hpp"
 #include "server.hpp"
+#include "uringd/config/print.hpp"
 #include "uringd/daemon/privileges.hpp"
 #include "uringd/log/logger.hpp"
 
@@ -124,7 +125,8 @@ int serve(const config::Loaded& loaded, const config::Sources& sources, Invocati
                  .admin_listeners = std::move(*admin_listeners),
                  .logs = std::move(*logs),
                  .predecessor = std::move(predecessor),
-                 .sandbox = std::move(*sandbox)},
+                 .sandbox = std::move(*sandbox),
+                 .config_text = config::print_config(loaded)},
                 logger);
   return server.run(signals);
 }

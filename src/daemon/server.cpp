@@ -53,7 +53,8 @@ Server::Server(ServerParts parts, log::Logger& logger)
       most_connections_(connection_limit(config(), resources_)),
       helper_(*sites_, work_of(snapshot_), logger, worker_count(config(), resources_)),
       admin_(*this, logger),
-      workers_(worker_count(config(), resources_), shared_, logger) {
+      workers_(worker_count(config(), resources_), shared_, logger),
+      standing_(first_standing(std::move(parts.config_text))) {
   shared_.connection_limit = most_connections_;
   shared_.dispose = [this](std::shared_ptr<const void> thing) { helper_.dispose(std::move(thing)); };
 }
@@ -72,6 +73,7 @@ Result<void> Server::start() {
     if (logs_[worker].file.open()) workers_.post(worker, std::move(logs_[worker]));
     auto own = listeners_.of_worker(worker);
     if (!own) {
+      static_cast<void>(admin_.stop(Milliseconds(0)));  // it knows the workers
       workers_.give_up();
       return std::unexpected(own.error());
     }

@@ -43,6 +43,7 @@ struct ServerParts {
   std::vector<server::LogTo> logs;
   std::optional<Predecessor> predecessor;
   SandboxState sandbox;
+  std::string config_text;  // in force, as --print-config has it
 };
 
 class Server final : admin::Steering {
@@ -80,6 +81,7 @@ class Server final : admin::Steering {
   [[nodiscard]] Result<void> start_admin();
   void change_admin(Listeners::Plan plan);
   void hand_admin_over();
+  [[nodiscard]] admin::Standing first_standing(std::string config_text) const;
   void tell_admin(bool good, std::vector<std::string> problems);
   void dismiss_admin(const char* why);
 
@@ -119,6 +121,7 @@ class Server final : admin::Steering {
   std::optional<Upgrade> upgrade_;
   pid_t successor_ = 0;  // our child: its number is nobody else's while we live
 
+  admin::Standing standing_;
   State state_ = State::serving;
   Clock::time_point deadline_ = Clock::time_point::max();  // of leaving, draining, aborting
   Clock::time_point watchdog_at_ = Clock::time_point::max();

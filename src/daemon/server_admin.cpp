@@ -1,9 +1,18 @@
 // What the main thread does for the admin interface: starts it, hears what it asks for, says what has become of that.
+#include <chrono>
 #include <utility>
 
 #include "server.hpp"
 
 namespace uringd::daemon {
+namespace {
+
+int64_t wall_ns() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count();
+}
+
+}  // namespace
 
 // The admin worker's thread.
 void Server::want_reload() {
@@ -23,7 +32,8 @@ Result<void> Server::start_admin() {
   if (auto listening = admin_listeners_.listen(); !listening) return listening;
   auto own = admin_listeners_.of_worker(0);
   if (!own) return std::unexpected(own.error());
-  if (auto started = admin_.start(snapshot_, workers_.mailboxes(), seed_); !started) return started;
+  admin::Served served{workers_.mailboxes(), workers_.figures(), standing_};
+  if (auto started = admin_.start(snapshot_, std::move(served), seed_); !started) return started;
   std::vector<server::ListenerChange> additions;
   for (server::Listener& listener : *own) {
     additions.push_back({server::ListenerChange::Kind::add, 0, std::move(listener)});
@@ -48,7 +58,25 @@ void Server::hand_admin_over() {
   admin_.post(server::Command::hand_over);
 }
 
+admin::Standing Server::first_standing(std::string config_text) const {
+  const int64_t now_ns = wall_ns();
+  const auto monotonic = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
+  return {.version = URINGD_VERSION,
+          .started_ns = now_ns,
+          .started_monotonic_ns = static_cast<uint64_t>(monotonic.count()),
+          .config_file = sources_.file.value_or(""),
+          .config_text = std::move(config_text),
+          .last_reload_ns = now_ns,
+          .last_successful_load_ns = now_ns};
+}
+
+// Before it answers who wanted it: they may ask next what is in force.
 void Server::tell_admin(bool good, std::vector<std::string> problems) {
+  standing_.reloads = reloads_;
+  standing_.last_reload_successful = good;
+  standing_.last_reload_ns = wall_ns();
+  if (good) standing_.last_successful_load_ns = standing_.last_reload_ns;
+  admin_.tell(standing_);
   admin_.reloaded(wanted_by_admin_, {.good = good, .problems = std::move(problems)});
 }
 

@@ -72,6 +72,7 @@ void Server::swap_in(Prepared prepared) {
   if (wanted > most_connections_) {
     logger_.warn("reload: limits.connections: more than " + std::to_string(most_connections_) + " needs a restart");
   }
+  standing_.config_text = std::move(prepared.config_text);
   shared_.connection_limit = std::min(wanted, most_connections_);
   logger_.set_level(static_cast<log::Level>(config().log.level));
   logger_.set_form(form_of(config()));

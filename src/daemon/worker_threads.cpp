@@ -28,6 +28,12 @@ std::vector<server::Mailbox*> WorkerThreads::mailboxes() {
   return mailboxes;
 }
 
+std::vector<std::shared_ptr<const server::FiguresSource>> WorkerThreads::figures() const {
+  std::vector<std::shared_ptr<const server::FiguresSource>> all;
+  for (const One& worker : workers_) all.push_back(worker.figures);
+  return all;
+}
+
 Result<void> WorkerThreads::start(const config::Config& config, const Resources& resources, uint64_t hash_seed,
                                   const std::shared_ptr<const server::Snapshot>& snapshot, server::Helper& helper) {
   alive_ = count();
@@ -102,8 +108,10 @@ void WorkerThreads::live(One& self, const std::shared_ptr<const server::Snapshot
   if (self.options.index == 0 && ring.restriction_errno != 0) {
     logger_.warn("sandbox: the kernel refuses ring restrictions: " + errno_text(ring.restriction_errno));
   }
+  self.figures->begin(**worker);
   (*worker)->listen(std::move(listeners));
   (*worker)->run();
+  self.figures->end();
   for (const std::string& line : account_of(**worker, self.options.index)) logger_.info(line);
   if (!(*worker)->idle()) {
     stuck_ = true;  // the kernel still holds memory of ours

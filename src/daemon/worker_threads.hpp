@@ -17,6 +17,7 @@
 #include "uringd/base/result.hpp"
 #include "uringd/daemon/resources.hpp"
 #include "uringd/log/logger.hpp"
+#include "uringd/server/figures_source.hpp"
 #include "uringd/server/helper.hpp"
 #include "uringd/server/worker.hpp"
 
@@ -32,6 +33,8 @@ class WorkerThreads {
 
   [[nodiscard]] uint32_t count() const { return static_cast<uint32_t>(workers_.size()); }
   [[nodiscard]] std::vector<server::Mailbox*> mailboxes();
+  /// What each counts; good for longer than they are.
+  [[nodiscard]] std::vector<std::shared_ptr<const server::FiguresSource>> figures() const;
 
   /// Returns when all are ready, or with what kept one from it.
   Result<void> start(const config::Config& config, const Resources& resources, uint64_t hash_seed,
@@ -63,6 +66,7 @@ class WorkerThreads {
     int cpu = -1;
     std::vector<server::Listener> listeners;
     std::unique_ptr<server::Mailbox> mailbox = std::make_unique<server::Mailbox>();
+    std::shared_ptr<server::FiguresSource> figures = std::make_shared<server::FiguresSource>();
     uint64_t orders = 0;  // posted
     uint64_t beats = 0;   // asked for
     std::atomic<bool> ended{false};

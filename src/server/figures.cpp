@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "uringd/server/figures_source.hpp"
 #include "uringd/server/worker.hpp"
 
 namespace uringd::server {
@@ -11,14 +12,22 @@ namespace {
 
 uint64_t less(uint64_t from, uint64_t what) { return from - std::min(from, what); }
 
-// Counted at the end of a turn, opened and closed in the midst of one: what is left for the quiet ones may be short by
-// a few, never below none.
+// Counted at the end of a turn, opened and closed in the midst of one: the states may be off by a few, but they add up
+// to what is open.
 Figures::Connections connections_of(const WorkerCounters& counters, uint64_t open) {
-  Figures::Connections found{
-      .open = open, .waiting = counters.waiting, .sending = counters.sending, .closing = counters.closing};
-  const uint64_t busy = found.waiting + found.sending;
-  found.reading = less(counters.talks, busy + counters.closing_talks);
-  found.idle = less(open, busy + found.closing + found.reading);
+  uint64_t rest = open;
+  const auto among_the_rest = [&rest](uint64_t count) {
+    const uint64_t found = std::min(count, rest);
+    rest -= found;
+    return found;
+  };
+  const uint64_t waiting = counters.waiting, sending = counters.sending;
+  Figures::Connections found{.open = open};
+  found.waiting = among_the_rest(waiting);
+  found.sending = among_the_rest(sending);
+  found.closing = among_the_rest(counters.closing);
+  found.reading = among_the_rest(less(counters.talks, waiting + sending + counters.closing_talks));
+  found.idle = rest;
   return found;
 }
 
@@ -96,6 +105,23 @@ Figures gather(const Worker& worker) {
     found.latency[phase] = worker.latencies().read(static_cast<Phase>(phase));
   }
   return found;
+}
+
+void FiguresSource::begin(const Worker& worker) {
+  const std::lock_guard lock(mutex_);
+  worker_ = &worker;
+}
+
+void FiguresSource::end() {
+  const std::lock_guard lock(mutex_);
+  if (worker_) last_ = std::make_unique<const Figures>(gather(*worker_));
+  worker_ = nullptr;
+}
+
+Figures FiguresSource::read() const {
+  const std::lock_guard lock(mutex_);
+  if (worker_) return gather(*worker_);
+  return last_ ? *last_ : Figures{};
 }
 
 uint64_t Figures::by_method(size_t method) const {

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "uringd/admin/report.hpp"
 #include "uringd/log/logger.hpp"
+#include "uringd/server/figures_source.hpp"
 #include "uringd/server/handler.hpp"
 #include "uringd/server/mailbox.hpp"
 #include "uringd/server/snapshot.hpp"
@@ -40,14 +42,22 @@ class Steering {
   ~Steering() = default;
 };
 
+/// What the admin interface is about: the serving workers, in one order, and what the daemon knows.
+struct Served {
+  std::vector<server::Mailbox*> workers;  // outlive it
+  std::vector<std::shared_ptr<const server::FiguresSource>> figures;
+  Standing standing;
+};
+
 class Admin : public server::Handler {
  public:
-  /// All but the snapshot outlive it. `workers`: the serving ones' mailboxes. `own`: the admin worker's.
-  static std::unique_ptr<Admin> make(Steering& steering, std::vector<server::Mailbox*> workers, server::Mailbox& own,
+  /// What is referred to outlives it. `own`: the admin worker's mailbox.
+  static std::unique_ptr<Admin> make(Steering& steering, Served served, server::Mailbox& own,
                                      std::shared_ptr<const server::Snapshot> snapshot, log::Logger& logger);
 
   // The daemon; any thread, never waits.
   virtual void configure(std::shared_ptr<const server::Snapshot> snapshot) = 0;
+  virtual void tell(Standing standing) = 0;
   virtual void set_state(State state) = 0;
   [[nodiscard]] virtual uint64_t reloads_wanted() const = 0;
   /// All that were wanted up to that one are answered with this.

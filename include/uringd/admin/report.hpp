@@ -1,6 +1,6 @@
 // Report: everything that /metrics and /stats tell, as plain values of one moment: what the workers counted
 // (server::Figures), and what the daemon and the kernel know of the process. Whoever answers gathers it; the renderers
-// (metrics.hpp, stats_json.hpp) are pure. It holds no secrets: `config_text` is to be without them already.
+// (metrics.hpp, stats_json.hpp) are pure. It holds no secrets: Standing::config_text is to be without them already.
 #pragma once
 
 #include <array>
@@ -21,18 +21,24 @@ struct ProcessFigures {
 /// Reads /proc; no serving thread's business.
 [[nodiscard]] ProcessFigures read_process();
 
-struct Report {
+/// What only the daemon knows; told anew after each reload.
+struct Standing {
   std::string version;
   int64_t started_ns = 0;  // wall clock
-  int64_t now_ns = 0;      // wall clock
-  double uptime_s = 0;
-  bool draining = false;
+  uint64_t started_monotonic_ns = 0;
   std::string config_file;
   std::string config_text;  // in force, as --print-config prints it
   uint64_t reloads = 0;     // tried
   bool last_reload_successful = true;
   int64_t last_reload_ns = 0;           // wall clock; of the start where there was none
   int64_t last_successful_load_ns = 0;  // wall clock
+};
+
+struct Report {
+  Standing standing;
+  int64_t now_ns = 0;   // wall clock
+  double uptime_s = 0;  // by the monotonic clock
+  bool draining = false;
   ProcessFigures process;
   server::Figures total;                 // of all workers, overlays too
   std::vector<server::Figures> workers;  // each

@@ -53,15 +53,15 @@ inline server::Figures made_figures(uint64_t seed) {
 
 inline admin::Report made_report() {
   admin::Report report{
-      .version = "0.1.0",
-      .started_ns = 1'795'318'877'000'000'000,
+      .standing = {.version = "0.1.0",
+                   .started_ns = 1'795'318'877'000'000'000,
+                   .config_file = "config.toml",
+                   .config_text = "[server]\nlisten = \"\\t\"\n",
+                   .reloads = 3,
+                   .last_reload_ns = 1'795'318'878'000'000'000,
+                   .last_successful_load_ns = 1'795'318'877'250'000'000},
       .now_ns = 1'795'318'878'523'456'789,
       .uptime_s = 1.5,
-      .config_file = "config.toml",
-      .config_text = "[server]\nlisten = \"\\t\"\n",
-      .reloads = 3,
-      .last_reload_ns = 1'795'318'878'000'000'000,
-      .last_successful_load_ns = 1'795'318'877'250'000'000,
       .process = {.resident_bytes = 11, .virtual_bytes = 12, .cpu_s = 0.25, .open_files = 13, .max_files = 14}};
   for (uint64_t seed = 1; seed <= worker_count; ++seed) {
     report.workers.push_back(made_figures(seed));

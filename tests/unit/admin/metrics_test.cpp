@@ -95,7 +95,7 @@ TEST_CASE("promtool finds nothing to say about /metrics") {
   }
   for (const bool quiet : {false, true}) {
     admin::Report report = made_report();
-    if (quiet) report = {.version = "odd \"version\"\\\n", .workers = {}};
+    if (quiet) report = {.standing = {.version = "odd \"version\"\\\n"}};
     FILE* check = popen((program + " check metrics 2>&1").c_str(), "w");
     REQUIRE(check);
     const std::string text = admin::render_metrics(report);

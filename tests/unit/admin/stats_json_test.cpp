@@ -100,12 +100,12 @@ TEST_CASE("/stats tells each number in its own place, times in RFC 3339, duratio
 
 TEST_CASE("/stats is JSON whatever the texts in it are") {
   admin::Report report = made_report();
-  report.config_file = "we\"ird\\na\nme\x01\x7f.toml";
+  report.standing.config_file = "we\"ird\\na\nme\x01\x7f.toml";
   report.draining = true;
-  report.last_reload_successful = false;
+  report.standing.last_reload_successful = false;
   report.workers.clear();
   const JsonValue stats = parsed(admin::render_stats(report));
-  CHECK(stats["config"]["file"].text == report.config_file);
+  CHECK(stats["config"]["file"].text == report.standing.config_file);
   CHECK(stats["config"]["last_reload_successful"].number == 0);
   CHECK(stats["state"].text == "draining");
   CHECK(stats["per_worker"].list.empty());

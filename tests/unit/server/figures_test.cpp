@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "uringd/config/load.hpp"
+#include "uringd/server/figures_source.hpp"
 #include "uringd/server/worker.hpp"
 // After the room's headers: its CHECK is doctest's from here on.
 #include "../disk/real_tree.hpp"
@@ -319,8 +320,32 @@ TEST_CASE("what is gathered while a worker serves balances at any moment") {
     CHECK(now.requests() == by_status);
     CHECK(now.requests() >= before);
     CHECK(now.connections.open == now.accepted - now.closed);
+    const Figures::Connections& in = now.connections;
+    CHECK(in.open == in.idle + in.reading + in.waiting + in.sending + in.closing);
     before = now.requests();
   }
   asking.join();
   CHECK(served.comes([](const Figures& now) { return now.requests() == 640 && now.closed == 40; }));
+}
+
+TEST_CASE("a source has what its worker counts, what it had counted when it ended, and nothing before it began") {
+  FiguresSource source;
+  CHECK(source.read().accepted == 0);
+  {
+    Served served;
+    served.tree.write("a.txt", "bytes");
+    source.begin(*served.worker);
+    Fd client = served.connect();
+    send_all(client, get("/a.txt"));
+    static_cast<void>(receive_answers(client, 1));
+    CHECK(served.comes([&](const Figures&) { return source.read().requests() == 1; }));
+    CHECK(source.read().connections.open == 1);
+    source.end();
+    send_all(client, get("/a.txt"));
+    static_cast<void>(receive_answers(client, 1));
+    CHECK(served.comes([](const Figures& now) { return now.requests() == 2; }));
+  }
+  CHECK(source.read().requests() == 1);
+  source.end();  // once more is nothing
+  CHECK(source.read().requests() == 1);
 }
