@@ -131,10 +131,42 @@ Snapshot::Snapshot(std::shared_ptr<const config::Config> config, uint32_t worker
     : Snapshot(std::move(config), std::move(sites)) {
   slots_ = std::move(slots);
   CHECK(slots_.size() == tree_names().size());
+  name_sites(nullptr);
   std::vector<config::Problem> warnings;
   auto plan = site::RouterPlan::build(*config_, warnings);
   CHECK(plan);
   for (uint32_t worker = 0; worker < workers; ++worker) add_router(*plan, worker);
+}
+
+void Snapshot::name_sites(const Snapshot* before) {
+  constexpr uint32_t none = UINT32_MAX;
+  const std::vector<config::Site>& sites = config_->sites;
+  site_ids_.assign(sites.size(), none);
+  if (before) {
+    const std::vector<config::Site>& old = before->config_->sites;
+    next_site_id_ = before->next_site_id_;
+    const auto take = [&](size_t site, size_t from) {
+      const bool taken = std::ranges::find(site_ids_, before->site_ids_[from]) != site_ids_.end();
+      if (site_ids_[site] == none && !taken) site_ids_[site] = before->site_ids_[from];
+    };
+    std::unordered_map<std::string_view, size_t> first, any;
+    for (size_t from = 0; from < old.size(); ++from) {
+      if (!old[from].hosts.empty()) first.emplace(old[from].hosts.front(), from);
+      for (const std::string& host : old[from].hosts) any.emplace(host, from);
+    }
+    for (const auto* names : {&first, &any}) {
+      for (size_t site = 0; site < sites.size(); ++site) {
+        for (const std::string& host : sites[site].hosts) {
+          if (const auto found = names->find(host); found != names->end()) take(site, found->second);
+          if (names == &first) break;
+        }
+      }
+    }
+    take(0, 0);
+  }
+  for (uint32_t& id : site_ids_) {
+    if (id == none) id = next_site_id_++;
+  }
 }
 
 void Snapshot::add_router(std::shared_ptr<const site::RouterPlan> plan, uint64_t seed) {
@@ -159,6 +191,7 @@ std::expected<std::shared_ptr<const Snapshot>, std::vector<config::Problem>> Sna
   std::vector<config::Problem> problems;
   auto plan = site::RouterPlan::build(snapshot->config(), warnings);
   if (!plan) problems = std::move(plan.error());
+  snapshot->name_sites(before);
   snapshot->read_maps(problems, warnings);
   snapshot->open_trees(before, problems, warnings);
   if (!problems.empty()) return std::unexpected(std::move(problems));

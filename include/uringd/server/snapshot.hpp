@@ -60,6 +60,9 @@ class Snapshot {
   /// Written by the helper thread alone.
   [[nodiscard]] site::Maps& maps() const { return *maps_; }
   [[nodiscard]] const SitePolicy& policy(uint32_t site) const { return *policies_[site]; }
+  /// A number that the site keeps for as long as configurations that follow each other have it: one with its first
+  /// host name, else with any of its names; else the first site stays the first. No other site ever gets it.
+  [[nodiscard]] uint32_t site_id(uint32_t site) const { return site_ids_[site]; }
   /// What the maps were made of, in their order.
   [[nodiscard]] const std::vector<MapFile>& map_files() const { return map_files_; }
   /// What else changes: where the trees' roots are now, and their error pages. Written by the helper thread alone.
@@ -72,6 +75,7 @@ class Snapshot {
   struct Tree;
   class Takeover;
   Snapshot(std::shared_ptr<const config::Config> config, std::shared_ptr<disk::Sites> sites);
+  void name_sites(const Snapshot* before);
   void add_router(std::shared_ptr<const site::RouterPlan> plan, uint64_t seed);
   void read_maps(std::vector<config::Problem>& problems, std::vector<config::Problem>& warnings);
   void open_trees(const Snapshot* before, std::vector<config::Problem>& problems,
@@ -84,6 +88,8 @@ class Snapshot {
   std::vector<MapFile> map_files_;
   std::vector<std::unique_ptr<site::Router>> routers_;
   std::vector<std::shared_ptr<const SitePolicy>> policies_;
+  std::vector<uint32_t> site_ids_;
+  uint32_t next_site_id_ = 0;
   std::vector<uint32_t> slots_;
   std::vector<std::shared_ptr<const Tree>> trees_;  // their slots, for as long as any configuration has them
 };
