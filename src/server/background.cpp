@@ -43,6 +43,7 @@ struct CopyJob {
   uint32_t worker;
   uint64_t ticket;
   disk::EncodeOrder order;
+  Background::OnEncoded done = {};  // in the place of worker and ticket
 };
 using AnyJob = std::variant<ListJob, CopyJob, PagesOrder>;
 
@@ -76,6 +77,17 @@ struct Background::Implementation {
 
   void post(AnyJob job) {
     if (queue.post(std::move(job))) eventfd_write(event.number(), 1);
+  }
+
+  bool encode(CopyJob job) {
+    const size_t bytes = job.order.bytes.size();
+    if (!reserve(copies_waiting, 1, most_copies)) return false;
+    if (!reserve(copy_bytes_waiting, bytes, most_copy_bytes)) {
+      give_back(copies_waiting, 1);
+      return false;
+    }
+    post(std::move(job));
+    return true;
   }
 
   // --- the background thread ---
@@ -168,7 +180,9 @@ struct Background::Implementation {
   void answer(const CopyJob& job, RememberedCopies::Copy result) {
     give_back(copies_waiting, 1);
     give_back(copy_bytes_waiting, job.order.bytes.size());
-    tell(job.worker, disk::Encoded{job.ticket, std::move(result)});
+    if (!job.done) return tell(job.worker, disk::Encoded{job.ticket, std::move(result)});
+    const std::lock_guard guard(lock);
+    if (life == Life::working) job.done(std::move(result));
   }
 
   void look_at_pages(const PagesOrder& order) {
@@ -220,14 +234,11 @@ bool Background::list(uint32_t worker, disk::ListingOrder order, uint64_t ticket
 }
 
 bool Background::encode(uint32_t worker, disk::EncodeOrder order, uint64_t ticket) {
-  Implementation& self = *implementation_;
-  if (!reserve(self.copies_waiting, 1, most_copies)) return false;
-  if (!reserve(self.copy_bytes_waiting, order.bytes.size(), most_copy_bytes)) {
-    give_back(self.copies_waiting, 1);
-    return false;
-  }
-  self.post(CopyJob{worker, ticket, std::move(order)});
-  return true;
+  return implementation_->encode({worker, ticket, std::move(order)});
+}
+
+bool Background::encode(disk::EncodeOrder order, OnEncoded done) {
+  return implementation_->encode({0, 0, std::move(order), std::move(done)});
 }
 
 void Background::read_pages(PagesOrder order) {

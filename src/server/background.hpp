@@ -54,6 +54,10 @@ class Background {
   /// Any thread, before start() too. False: too many wait.
   [[nodiscard]] bool list(uint32_t worker, disk::ListingOrder order, uint64_t ticket);
   [[nodiscard]] bool encode(uint32_t worker, disk::EncodeOrder order, uint64_t ticket);
+  /// The same for somebody else: `done` is called on the background thread with the copy (nullptr: not worth it), or
+  /// never, where the process ends before; it does not wait.
+  using OnEncoded = std::function<void(std::shared_ptr<const std::string> bytes)>;
+  [[nodiscard]] bool encode(disk::EncodeOrder order, OnEncoded done);
   /// The helper thread; one order for each site at a time.
   void read_pages(PagesOrder order);
 

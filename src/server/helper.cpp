@@ -134,6 +134,10 @@ void Helper::dispose(std::shared_ptr<const void> thing) {
   implementation_->post_if_alive(std::move(job), Implementation::Life::running);
 }
 
+bool Helper::encode(disk::EncodeOrder order, std::function<void(std::shared_ptr<const std::string>)> done) {
+  return implementation_->background.encode(std::move(order), std::move(done));
+}
+
 bool Helper::stop(std::chrono::milliseconds patience) {
   Implementation& self = *implementation_;
   const auto deadline = std::chrono::steady_clock::now() + patience;

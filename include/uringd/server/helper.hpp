@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -83,6 +84,9 @@ class Helper {
   /// Any thread: `thing` is destroyed by the helper thread, which may wait for a disk. Destroyed at once where the
   /// thread does not run.
   void dispose(std::shared_ptr<const void> thing);
+  /// Any thread: a compressed copy, made by the thread of least priority, which calls `done` with it (nullptr: not
+  /// worth it), or never, where the process ends before. False: too many wait.
+  [[nodiscard]] bool encode(disk::EncodeOrder order, std::function<void(std::shared_ptr<const std::string>)> done);
   /// Ends both threads. False: one is stuck in a system call, or deep in a copy on a busy machine, and was left behind;
   /// the process is to end by _exit(). It posts and publishes nothing any more.
   bool stop(std::chrono::milliseconds patience);
