@@ -191,6 +191,7 @@ class Connection final : public Timer,
   Handled look_up(uint32_t slot, std::string_view path);
   Handled wait_for(Selection::Wait what);
   Handled reply_found(cache::Entry& entry);
+  Handled reply_found(const disk::OpenFileRef& file);
   Handled reply_verdict(int status);
   Handled reply_missing();
   Handled reply_listing();
@@ -210,6 +211,14 @@ class Connection final : public Timer,
   [[nodiscard]] bool wanted(std::string_view etag) const;
   Handled reply_resource();
   Handled reply_unacceptable(const http::CodingOrder& copies);
+
+  // connection_overlay.cpp: what lies over the disk
+  std::optional<Handled> try_overlay(std::string_view path);
+  std::optional<Handled> try_overlay_of_name(std::string_view name);
+  [[nodiscard]] const Overlay* find_overlay(std::string_view path, std::string_view behind = {}) const;
+  Handled reply_overlay(const Overlay& overlay);
+  [[nodiscard]] std::optional<http::Coding> choose_coding(const Overlay& overlay, bool& may_come);
+  [[nodiscard]] site::HeaderLines overlay_lines(const Overlay& overlay, std::span<char> out);
 
   // connection_replies.cpp: what is said
   struct Source;

@@ -15,7 +15,7 @@ constexpr uint64_t whole_bytes = 16384;
 constexpr size_t version_bytes = std::string_view(" HTTP/1.1").size();
 
 std::string_view cache_text(CacheResult result) {
-  static constexpr std::array<std::string_view, 5> texts = {"bypass", "hit", "stale", "miss", "miss"};
+  static constexpr std::array<std::string_view, 6> texts = {"bypass", "hit", "stale", "miss", "miss", "overlay"};
   return texts[static_cast<size_t>(result)];
 }
 

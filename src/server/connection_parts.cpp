@@ -27,7 +27,9 @@ Connection::Handled Connection::reply_parts(const Source& source, http::ReplyHea
   const std::string_view value = talk_->parser.request().field(http::Field::range).value_or("");
   auto parts = std::unique_ptr<Parts>(
       new Parts{.multipart = {http::parse_ranges(value, source.size), source.size, source.content_type, fresh_nonce()},
+                .body = source.body,
                 .entry = cache::EntryRef(source.entry),
+                .owner = source.owner,
                 .file = source.file ? *source.file : disk::OpenFileRef{}});
   head.content_type = parts->multipart.content_type();
   head.content_length = parts->multipart.content_length();
@@ -51,8 +53,8 @@ Connection::Handled Connection::add_parts() {
     talk_->output.commit(parts.multipart.write_head(parts.next, space.first<http::Multipart::most_head_bytes>()));
     if (parts.next == parts.multipart.count()) break;
     const http::ByteRange range = parts.multipart.range(parts.next++);
-    if (parts.entry) {
-      talk_->output.add_body(parts.entry->body().subspan(range.first, range.length), true, parts.entry);
+    if (!parts.file) {
+      talk_->output.add_body(parts.body.subspan(range.first, range.length), true, parts.entry, parts.owner);
       continue;
     }
     talk_->stream = context_.disk.stream(parts.file, range.first, range.length, *this, socket_);

@@ -118,7 +118,8 @@ std::string_view Connection::own_lines(std::span<char> out) const {
   const SitePolicy& policy = this->policy();
   LineWriter writer(out);
   if (policy.cache_status && talk_->exchange.cache != CacheResult::none) {  // RFC 9211 §2
-    static constexpr std::string_view results[] = {"", "hit", "hit; detail=stale", "fwd=uri-miss", "fwd=stale"};
+    static constexpr std::string_view results[] = {
+        "", "hit", "hit; detail=stale", "fwd=uri-miss", "fwd=stale", "hit; detail=overlay"};
     writer.put("Cache-Status: uringd; ");
     writer.put(results[static_cast<size_t>(talk_->exchange.cache)]);
     writer.put("\r\n");
@@ -205,9 +206,9 @@ Connection::Handled Connection::reply_source(const Source& source) {
   talk_->exchange.coding = source.coding;
   if (!has_body) return Handled::replied;
   talk_->exchange.body_bytes = reply.length;
-  if (source.entry) {
-    talk_->output.add_body(source.entry->body().subspan(reply.first, reply.length), more_input_,
-                           cache::EntryRef(source.entry));
+  if (!source.file) {
+    talk_->output.add_body(source.body.subspan(reply.first, reply.length), more_input_, cache::EntryRef(source.entry),
+                           source.owner);
     return Handled::replied;
   }
   begin_stream();

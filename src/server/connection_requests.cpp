@@ -194,6 +194,9 @@ Connection::Handled Connection::handle() {
   if (route.status == 400) close_after_ = hear_out_ = true;
   if (route.status == 301 && route.location.empty()) return reply_redirect();
   if (route.status != 0) return reply_status(route.status, {.location = route.location});
+  if (context_.overlays) [[unlikely]] {
+    if (const auto handled = try_overlay(route.path)) return *handled;
+  }
   return look_up(route.place, route.path_in_tree());
 }
 
@@ -231,7 +234,7 @@ void Connection::log_exchange() {
   line.append(" ").append(request.target().substr(0, 256));
   line.append(" ").append(std::to_string(talk_->exchange.status));
   line.append(" bytes=").append(std::to_string(talk_->exchange.body_bytes));
-  static constexpr std::string_view results[] = {"", " hit", " stale", " miss", " expired"};
+  static constexpr std::string_view results[] = {"", " hit", " stale", " miss", " expired", " overlay"};
   line.append(results[static_cast<size_t>(talk_->exchange.cache)]);
   add(line, " head_us=", talk_->exchange.parsed_ns - talk_->exchange.accepted_ns);
   add(line, " queue_us=", talk_->exchange.queue_ns);
@@ -259,7 +262,7 @@ Connection::Handled Connection::reply_outcome(const disk::Outcome& outcome) {
     case Selection::Wait::resource: break;
   }
   if (outcome.entry) return reply_found(*outcome.entry);
-  if (outcome.file) return select_file(outcome.file);
+  if (outcome.file) return reply_found(outcome.file);
   return reply_verdict(outcome.status);
 }
 

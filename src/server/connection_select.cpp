@@ -69,6 +69,9 @@ Connection::Handled Connection::wait_for(Selection::Wait what) {
 }
 
 Connection::Handled Connection::reply_found(cache::Entry& entry) {
+  if (context_.overlays && entry.kind() != cache::Kind::verdict) [[unlikely]] {
+    if (const auto handled = try_overlay_of_name(entry.name())) return *handled;
+  }
   switch (entry.kind()) {
     case cache::Kind::content: return select_entry(entry);
     case cache::Kind::verdict: return reply_verdict(entry.status());
@@ -79,8 +82,18 @@ Connection::Handled Connection::reply_found(cache::Entry& entry) {
   return Handled::replied;
 }
 
+Connection::Handled Connection::reply_found(const disk::OpenFileRef& file) {
+  if (context_.overlays) [[unlikely]] {
+    if (const auto handled = try_overlay_of_name(file->facts().name)) return *handled;
+  }
+  return select_file(file);
+}
+
 // What the disk or the cache says where there is no file.
 Connection::Handled Connection::reply_verdict(int status) {
+  if (context_.overlays && status != 301) [[unlikely]] {
+    if (const auto handled = try_overlay_of_name({})) return *handled;
+  }
   const bool directory = status == 200 || status == 301;
   if (directory && talk_->selection.fell_back) return reply_status(404);  // a redirect would be to what was asked for
   switch (status) {
@@ -101,6 +114,9 @@ Connection::Handled Connection::reply_missing() {
   }
   if (has_extension(route().path)) return reply_status(404);
   selection.used = selection.fell_back = true;
+  if (context_.overlays) [[unlikely]] {
+    if (const auto handled = try_overlay(policy.fallback)) return *handled;
+  }
   const site::Place place = talk_->settings->router.place_of(talk_->site, policy.fallback);
   return look_up(place, std::string_view(policy.fallback).substr(place.prefix_bytes));
 }

@@ -20,6 +20,7 @@
 #include "uringd/http/negotiate.hpp"
 #include "uringd/log/logger.hpp"
 #include "uringd/server/handler.hpp"
+#include "uringd/server/overlays.hpp"
 #include "uringd/server/worker.hpp"
 #include "uringd/site/router.hpp"
 #include "uringd/uring/ring.hpp"
@@ -45,6 +46,7 @@ struct Context {
   Shared& shared;
   AccessLog& access_log;
   uint64_t hash_seed;
+  uint32_t worker;               // which of them it is
   Handler* handler;              // answers in the place of router and disk; nullptr: they do
   Settings* settings;            // with which requests begin now
   const config::Config* config;  // theirs
@@ -65,6 +67,7 @@ struct Context {
   const Talk* routed = nullptr;       // whose it is, until that one's bytes move or its scratch is used again
   std::vector<uring::Tag> referrers;  // connections that send pages when the turn is over
   PageMemory* pages = nullptr;        // where larger entries' bodies lie; nullptr: there is none
+  Overlays::Shared overlays;          // nullptr: none
   bool draining = false;
   bool asking = false;                            // the handler is being asked
   uint64_t refusal_told_ms = 0;                   // the last line about a client that was closed without an answer

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "aliases.hpp"
 #include "uringd/base/check.hpp"
 #include "uringd/disk/fetch.hpp"
 #include "uringd/http/listing.hpp"
@@ -14,26 +15,6 @@
 
 namespace uringd::server {
 namespace {
-
-/// The paths by which a file is asked for: its own, its directory's where it is the index, its own without extension.
-struct Aliases {
-  std::array<std::string_view, 3> paths;
-  size_t count = 0;
-  bool has_extension = false;
-
-  Aliases(const SitePolicy& policy, std::string_view name) {
-    paths[count++] = name;
-    const size_t slash = name.rfind('/');
-    const std::string_view last = name.substr(slash + 1);
-    if (std::ranges::find(policy.index, last) != policy.index.end()) paths[count++] = name.substr(0, slash + 1);
-    for (const std::string& extension : policy.extensions) {
-      if (last.size() <= extension.size() || !last.ends_with(extension)) continue;
-      has_extension = true;
-      paths[count++] = name.substr(0, name.size() - extension.size());
-      return;
-    }
-  }
-};
 
 // A path below a root is shorter than path_limit; to it an index name or an extension is added.
 constexpr size_t most_name_bytes =
@@ -74,8 +55,8 @@ disk::Description TreeDescriber::describe(std::string_view name_in_tree,
   description.siblings = !listing && !dense && !policy_.precompressed.empty();
   const Aliases aliases(policy_, name);
   const site::HeaderLines written =
-      policy_.rules.lines(std::span(aliases.paths).first(aliases.count), description.type.value,
-                          site::Answer::representation, lines.first<site::HeaderRules::most_bytes>());
+      policy_.rules.lines(aliases.paths(), description.type.value, site::Answer::representation,
+                          lines.first<site::HeaderRules::most_bytes>());
   description.server = !(written.omitted & site::omit_server);
   description.tagged = !(written.omitted & site::omit_etag);
   description.modified = !(written.omitted & site::omit_last_modified);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <span>
 
 #include "uringd/cache/entry.hpp"
 #include "uringd/disk/open_file.hpp"
@@ -12,9 +14,11 @@ namespace uringd::server {
 
 struct Parts {
   http::Multipart multipart;
-  cache::EntryRef entry;   // held, or
-  disk::OpenFileRef file;  // streamed
-  size_t next = 0;         // count(): only the end is missing
+  std::span<const char> body;         // held: by
+  cache::EntryRef entry;              // the cache, or
+  std::shared_ptr<const void> owner;  // by somebody else;
+  disk::OpenFileRef file;             // or streamed
+  size_t next = 0;                    // count(): only the end is missing
 };
 
 }  // namespace uringd::server

@@ -1,8 +1,10 @@
-// Source: a representation as a reply needs it, whether it lies in the cache or is streamed: views of what the entry or
-// the open file says. Lives for the length of one reply function.
+// Source: a representation as a reply needs it, whether it lies in the cache, is streamed or is an overlay's: views of
+// what the entry, the open file or the overlay says. Lives for the length of one reply function.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 
 #include "connection.hpp"
@@ -10,6 +12,8 @@
 #include "uringd/disk/open_file.hpp"
 #include "uringd/http/conditional.hpp"
 #include "uringd/http/content_coding.hpp"
+#include "uringd/server/overlays.hpp"
+#include "uringd/site/header_rules.hpp"
 
 namespace uringd::server {
 
@@ -27,6 +31,7 @@ struct Connection::Source {
         ranged(held.facts().ranged),
         siblings(held.facts().siblings),
         compressible(held.facts().compressible),
+        body(held.body()),
         entry(&held) {}
 
   Source(const disk::OpenFileRef& opened, int64_t now_s)
@@ -43,6 +48,22 @@ struct Connection::Source {
         compressible(false),
         file(&opened) {}
 
+  /// `fields`: its field lines, and what of those that we make ourselves is left out.
+  Source(const Overlay& overlay, http::Coding sent, std::string_view fields, uint8_t omitted, int64_t now_s)
+      : size(overlay.body(sent).bytes.size()),
+        etag(omitted & site::omit_etag ? std::string_view{} : overlay.body(sent).etag()),
+        content_type(overlay.content_type),
+        lines(fields),
+        coding(sent),
+        modified_s(overlay.modified_s),
+        has_modified(!(omitted & site::omit_last_modified) && modified_s > 1 && modified_s <= now_s),
+        server(!(omitted & site::omit_server)),
+        ranged(!(omitted & site::omit_accept_ranges)),
+        siblings(false),
+        compressible(overlay.density == http::Density::plain),
+        body(overlay.body(sent).bytes),
+        owner(overlay.body(sent).owner) {}
+
   [[nodiscard]] http::Representation validators() const { return {size, etag, modified_s, has_modified}; }
   /// Another representation of the same resource could have been sent.
   [[nodiscard]] bool negotiated() const { return coding != http::Coding::identity || siblings || compressible; }
@@ -53,8 +74,10 @@ struct Connection::Source {
   http::Coding coding;
   int64_t modified_s;
   bool has_modified, server, ranged, siblings, compressible;
-  cache::Entry* entry = nullptr;  // one of the two
-  const disk::OpenFileRef* file = nullptr;
+  std::span<const char> body;     // where it lies in memory,
+  cache::Entry* entry = nullptr;  // which is one of these two's,
+  std::shared_ptr<const void> owner;
+  const disk::OpenFileRef* file = nullptr;  // or it is streamed
 };
 
 }  // namespace uringd::server

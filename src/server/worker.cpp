@@ -67,6 +67,7 @@ Worker::Implementation::Implementation(const WorkerOptions& worker_options,
               .shared = shared,
               .access_log = access_log,
               .hash_seed = options.hash_seed,
+              .worker = options.index,
               .handler = handler,
               .settings = &settings.emplace_back(shared_snapshot, options.index),
               .config = &shared_snapshot->config(),
@@ -269,6 +270,9 @@ void Worker::reconfigure(std::shared_ptr<const Snapshot> snapshot, const WorkerO
 }
 size_t Worker::held_snapshots() const { return implementation_->settings.size() - 1; }
 bool Worker::drained() const { return implementation_->drained(); }
+void Worker::serve(std::shared_ptr<const Overlays> overlays) {
+  implementation_->context.overlays = std::move(overlays);
+}
 void Worker::notify(disk::Notice notice) { implementation_->disk.on_notice(std::move(notice)); }
 const WorkerCounters& Worker::counters() const { return implementation_->context.counters; }
 const Latencies& Worker::latencies() const { return implementation_->context.latencies; }

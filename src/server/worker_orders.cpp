@@ -109,7 +109,7 @@ void Worker::Implementation::add_listener(Listener listener, size_t beside) {
 
 // A slice of the first one.
 void Worker::Implementation::work_on_errands() {
-  if (!errands.front()->work(Workplace(cache, disk, clock.monotonic_ms))) return;
+  if (!errands.front()->work(Workplace(cache, disk, clock.monotonic_ms, &context.overlays))) return;
   std::shared_ptr<Errand> done = std::move(errands.front());
   errands.pop_front();
   Errand& errand = *done;

@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "uringd/cache/cache.hpp"
 #include "uringd/disk/disk.hpp"
+#include "uringd/server/overlays.hpp"
 
 namespace uringd::server {
 
@@ -29,8 +31,8 @@ class Workplace {
  public:
   using Forgetting = disk::Disk::Forgetting;
 
-  Workplace(cache::Cache& its_cache, disk::Disk& its_disk, uint64_t at_ms)
-      : cache(its_cache), now_ms(at_ms), disk_(its_disk) {}
+  Workplace(cache::Cache& its_cache, disk::Disk& its_disk, uint64_t at_ms, Overlays::Shared* overlays = nullptr)
+      : cache(its_cache), now_ms(at_ms), disk_(its_disk), overlays_(overlays) {}
 
   cache::Cache& cache;
   const uint64_t now_ms;  // monotonic
@@ -41,9 +43,12 @@ class Workplace {
   [[nodiscard]] bool forget_below(uint32_t slot, std::string_view path, Forgetting& so_far) const {
     return disk_.forget_below(slot, path, so_far);
   }
+  /// Requests are answered by these overlays from now on, and `table` is the one before; nullptr: none.
+  void serve(Overlays::Shared& table) const { std::swap(*overlays_, table); }
 
  private:
   disk::Disk& disk_;
+  Overlays::Shared* overlays_;
 };
 
 class Errand {

@@ -15,9 +15,9 @@
 
 namespace uringd::server {
 
-/// expired: it was held, and is another now.
-enum class CacheResult : uint8_t { none, hit, stale, miss, expired };
-inline constexpr size_t cache_result_count = 5;
+/// expired: it was held, and is another now. overlay: the disk has no say (overlays.hpp).
+enum class CacheResult : uint8_t { none, hit, stale, miss, expired, overlay };
+inline constexpr size_t cache_result_count = 6;
 
 struct Exchange {
   uint64_t accepted_ns = 0;  // when the first byte of the request was received (monotonic), and

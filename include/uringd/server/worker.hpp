@@ -20,6 +20,7 @@
 #include "uringd/server/handler.hpp"
 #include "uringd/server/mailbox.hpp"
 #include "uringd/server/order.hpp"
+#include "uringd/server/overlays.hpp"
 #include "uringd/server/snapshot.hpp"
 #include "uringd/server/worker_counters.hpp"
 #include "uringd/uring/ring.hpp"
@@ -76,6 +77,7 @@ class Worker {
 
   /// What the mailbox brings, between two turns: for the simulator.
   void notify(disk::Notice notice);
+  void serve(std::shared_ptr<const Overlays> overlays);
   // What it counts, and what its parts count: any thread may look (figures.hpp), while the worker lives.
   [[nodiscard]] const WorkerCounters& counters() const;
   [[nodiscard]] const Latencies& latencies() const;
