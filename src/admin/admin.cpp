@@ -49,6 +49,8 @@ Answer not_allowed(const Routed& routed, const Asked& asked) {
   return answer;
 }
 
+Answer refused_draining() { return say_error(503, "the server is draining", "ask its successor"); }
+
 class Desk final : public Admin {
  public:
   Desk(Steering& steering, Served served, server::Mailbox& own, std::shared_ptr<const server::Snapshot> snapshot,
@@ -58,7 +60,7 @@ class Desk final : public Admin {
         calls_(own),
         snapshot_(std::move(snapshot)),
         logger_(logger),
-        cache_(calls_, workers_),
+        cache_(steering, calls_, workers_, logger),
         pulse_(calls_, workers_),
         figures_(std::move(served.figures), std::move(served.standing)) {
     cache_.use(snapshot_);
@@ -108,7 +110,7 @@ class Desk final : public Admin {
     uint64_t number;
   };
   [[nodiscard]] std::optional<Answer> refuse(const Asked& asked, const Routed& routed);
-  server::Handling answer(const Asked& asked, const Routed& routed);
+  server::Handling answer(const Asked& asked, const Routed& routed, std::unique_ptr<server::BodySink> body);
   [[nodiscard]] Answer readiness() const;
   server::Handling reload(const Asked& asked);
   void on_reloaded(uint64_t last, const ReloadOutcome& outcome);
@@ -146,12 +148,19 @@ std::optional<Answer> Desk::refuse(const Asked& asked, const Routed& routed) {
   return refused;
 }
 
-// No endpoint takes a body yet: what comes is read over, so that the connection stays.
-std::variant<server::BodyPlan, Answer> Desk::on_body(const Asked& /*asked*/) {
-  return server::BodyPlan{.limit_bytes = most_dropped_body_bytes, .sink = nullptr};
+// An overlay's body is taken from whoever may put it. What comes elsewhere is read over, so that the connection stays.
+std::variant<server::BodyPlan, Answer> Desk::on_body(const Asked& asked) {
+  std::string memory(asked.request.target().size() + 2, '\0');
+  const auto routed = route(asked.request, memory);
+  if (!routed || routed->endpoint != Endpoint::entry || asked.request.method_name() != "PUT") {
+    return server::BodyPlan{.limit_bytes = most_dropped_body_bytes, .sink = nullptr};
+  }
+  if (auto refused = refuse(asked, *routed)) return std::move(*refused);
+  if (state() == State::draining) return refused_draining();
+  return cache_.begin_put(asked, *routed);
 }
 
-server::Handling Desk::handle(const Asked& asked, std::unique_ptr<server::BodySink> /*body*/) {
+server::Handling Desk::handle(const Asked& asked, std::unique_ptr<server::BodySink> body) {
   std::string memory(asked.request.target().size() + 2, '\0');
   const auto routed = route(asked.request, memory);
   if (!routed) return refusal(routed.error());
@@ -160,10 +169,10 @@ server::Handling Desk::handle(const Asked& asked, std::unique_ptr<server::BodySi
     logger_.info("admin: " + std::string(asked.request.method_name()) + " " +
                  std::string(asked.request.target().substr(0, 256)) + " from " + asked.peer.text());
   }
-  return answer(asked, *routed);
+  return answer(asked, *routed, std::move(body));
 }
 
-server::Handling Desk::answer(const Asked& asked, const Routed& routed) {
+server::Handling Desk::answer(const Asked& asked, const Routed& routed, std::unique_ptr<server::BodySink> body) {
   switch (routed.endpoint) {
     case Endpoint::unknown: break;
     case Endpoint::asset: return asset_answer(asked, *page_asset(routed.path));
@@ -177,8 +186,10 @@ server::Handling Desk::answer(const Asked& asked, const Routed& routed) {
     case Endpoint::stream: figures_.set_draining(state() != State::serving); return figures_.answer(asked, routed);
     case Endpoint::entries:
     case Endpoint::entry:
-      if (state() == State::draining) return say_error(503, "the server is draining", "ask its successor");
-      return routed.endpoint == Endpoint::entries ? cache_.list(asked, routed) : cache_.drop(asked, routed);
+      if (state() == State::draining) return refused_draining();
+      if (routed.endpoint == Endpoint::entries) return cache_.list(asked, routed);
+      if (asked.request.method_name() == "PUT") return cache_.put(asked, routed, std::move(body));
+      return cache_.drop(asked, routed);
   }
   return refusal(404);
 }
@@ -222,7 +233,7 @@ Answer Desk::refusal(int status) {
   switch (status) {
     case 408:
       return say_error(408, "the request took too long", "send it within limits.header_timeout and body_timeout");
-    case 413: return say_error(413, "the body is too large", "send less");
+    case 413: return say_error(413, "the body is too large", "send less; of overlays see admin.overlay_size");
     case 414: return say_error(414, "the target is too long", "see limits.header_size");
     case 431: return say_error(431, "the fields are too long", "see limits.header_size");
     case 501: return say_error(501, "that method or coding is not known", "use GET, POST, PUT or DELETE");

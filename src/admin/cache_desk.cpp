@@ -34,6 +34,7 @@ std::vector<std::string> names_of(const config::Config& config) {
 
 void CacheDesk::use(std::shared_ptr<const server::Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
+  overlays_.use(snapshot_);
   kept_.reset();
   outdated_ = listing_;
 }
@@ -73,7 +74,7 @@ server::Handling CacheDesk::list(const server::Asked& asked, const Routed& route
   const auto site = site_of(routed.query);
   if (!site) return site.error();
   Waiting waiting{asked.ticket, *site, std::move(*question)};
-  if (kept_ && steady_ns() >= kept_->until_ns) kept_.reset();
+  if (kept_ && (steady_ns() >= kept_->until_ns || kept_->overlays != overlays_.table())) kept_.reset();
   if (kept_ && kept_->site == *site) return page_of(*kept_->listing, waiting);
   waiting_.push_back(std::move(waiting));
   begin_listing();
@@ -98,10 +99,13 @@ void CacheDesk::begin_listing() {
 void CacheDesk::on_listed(uint32_t site, std::vector<std::shared_ptr<Inventory>> inventories) {
   uint64_t spent_ns = 0;
   for (const auto& inventory : inventories) spent_ns = std::max(spent_ns, inventory->spent_ns());
-  const auto listing = std::make_shared<const Listing>(std::move(inventories));
+  const auto listing = std::make_shared<Listing>(std::move(inventories));
+  if (site < snapshot_->config().sites.size()) {
+    listing->put_over(overlays_.table(), snapshot_->site_id(site), static_cast<uint32_t>(workers_.size()), steady_ns());
+  }
   listing_ = false;
   if (!std::exchange(outdated_, false)) {
-    kept_ = Kept{site, listing, steady_ns() + std::min(use_again * spent_ns, longest_use_ns)};
+    kept_ = Kept{site, listing, overlays_.table(), steady_ns() + std::min(use_again * spent_ns, longest_use_ns)};
     std::vector<Waiting> served;
     const auto first = std::ranges::partition(waiting_, [site](const Waiting& one) { return one.site != site; });
     std::ranges::move(first, std::back_inserter(served));
@@ -116,21 +120,35 @@ server::Handling CacheDesk::drop(const server::Asked& asked, const Routed& route
   if (!site) return site.error();
   if (drops_ == most_drops) return say_error(503, "too many drops are under way", "ask again in a moment");
   ++drops_;
+  const size_t removed = overlays_.remove(*site, routed.path);
   const bool below = routed.path.ends_with('/');
   const std::vector<DropTarget> targets = drop_targets(trees_of(*snapshot_, *site), routed.path);
   std::vector<std::shared_ptr<Drop>> drops;
   for (size_t worker = 0; worker < workers_.size(); ++worker) {
     drops.push_back(std::make_shared<Drop>(snapshot_, targets, below));
   }
-  send_round(calls_, workers_, drops, [this, drops, ticket = asked.ticket] {
+  send_round(calls_, workers_, drops, [this, drops, removed, ticket = asked.ticket] {
     --drops_;
     kept_.reset();
     outdated_ = listing_;
-    size_t dropped = 0;
+    size_t dropped = removed;
     for (const auto& drop : drops) dropped += drop->dropped();
     replies_->answer(ticket, say_json(200, "{\"dropped\":" + std::to_string(dropped) + "}\n"));
   });
   return server::Later{};
+}
+
+std::variant<server::BodyPlan, server::Answer> CacheDesk::begin_put(const server::Asked& asked, const Routed& routed) {
+  const auto site = site_of(routed.query);
+  if (!site) return site.error();
+  return overlays_.begin(asked, *site, routed.path);
+}
+
+server::Handling CacheDesk::put(const server::Asked& asked, const Routed& routed,
+                                std::unique_ptr<server::BodySink> body) {
+  const auto site = site_of(routed.query);
+  if (!site) return site.error();
+  return overlays_.put(asked, *site, routed.path, std::move(body));
 }
 
 }  // namespace uringd::admin

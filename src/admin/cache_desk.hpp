@@ -1,5 +1,5 @@
-// CacheDesk: GET /cache and DELETE /cache/PATH: sends the errands, keeps who waits for them, and answers. Part of the
-// admin's handler; its worker's thread only.
+// CacheDesk: GET /cache, DELETE and PUT /cache/PATH (which overlay_desk knows more of): sends the errands, keeps who
+// waits for them, and answers. Part of the admin's handler; its worker's thread only.
 //
 //   GET: waiting ──► (a round of inventories is made, one at a time) ──► a listing, kept for a while ──► answered
 //
@@ -15,6 +15,7 @@
 
 #include "endpoint.hpp"
 #include "listing.hpp"
+#include "overlay_desk.hpp"
 #include "round.hpp"
 #include "uringd/server/handler.hpp"
 #include "uringd/server/snapshot.hpp"
@@ -23,8 +24,12 @@ namespace uringd::admin {
 
 class CacheDesk {
  public:
-  CacheDesk(Calls& calls, const std::vector<server::Mailbox*>& workers) : calls_(calls), workers_(workers) {}
-  void attach(server::Replies& replies) { replies_ = &replies; }
+  CacheDesk(Steering& steering, Calls& calls, const std::vector<server::Mailbox*>& workers, log::Logger& logger)
+      : calls_(calls), workers_(workers), overlays_(steering, calls, workers, logger) {}
+  void attach(server::Replies& replies) {
+    replies_ = &replies;
+    overlays_.attach(replies);
+  }
   /// Another configuration: what was listed was of another one's sites.
   void use(std::shared_ptr<const server::Snapshot> snapshot);
 
@@ -36,6 +41,13 @@ class CacheDesk {
 
   server::Handling list(const server::Asked& asked, const Routed& routed);
   server::Handling drop(const server::Asked& asked, const Routed& routed);
+  std::variant<server::BodyPlan, server::Answer> begin_put(const server::Asked& asked, const Routed& routed);
+  server::Handling put(const server::Asked& asked, const Routed& routed, std::unique_ptr<server::BodySink> body);
+  /// Of overlays and their copies.
+  [[nodiscard]] uint64_t overlay_bytes() const { return overlays_.table()->bytes(); }
+
+  void on_turn(uint64_t now_ms) { overlays_.on_turn(now_ms); }
+  [[nodiscard]] uint64_t next_ms() const { return overlays_.next_ms(); }
 
  private:
   struct Waiting {
@@ -46,6 +58,7 @@ class CacheDesk {
   struct Kept {
     uint32_t site;
     std::shared_ptr<const Listing> listing;
+    server::Overlays::Shared overlays;  // that are in it
     uint64_t until_ns;
   };
   /// Of ?site=, or the answer that says what is wrong with it.
@@ -63,6 +76,7 @@ class CacheDesk {
   bool outdated_ = false;  // and is not to be used for who asks from now on
   std::optional<Kept> kept_;
   size_t drops_ = 0;  // under way
+  OverlayDesk overlays_;
 };
 
 }  // namespace uringd::admin

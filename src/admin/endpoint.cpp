@@ -28,7 +28,7 @@ constexpr std::array<Row, 7> rows = {{
     {"/cache", Endpoint::entries, reading, Need::read},
     {"/reload", Endpoint::reload, "POST, OPTIONS", Need::token},
 }};
-constexpr Row entry_row = {"/cache/", Endpoint::entry, "DELETE, OPTIONS", Need::token};
+constexpr Row entry_row = {"/cache/", Endpoint::entry, "PUT, DELETE, OPTIONS", Need::token};
 constexpr Row asset_row = {"/", Endpoint::asset, reading, Need::nothing};  // it has no figures in it
 
 // "GET, HEAD, OPTIONS" has "HEAD".

@@ -148,6 +148,26 @@ Listing::Listing(std::vector<std::shared_ptr<Inventory>> inventories) : inventor
   }
 }
 
+void Listing::put_over(server::Overlays::Shared overlays, uint32_t site_id, uint32_t workers, uint64_t now_ns) {
+  overlays_ = std::move(overlays);
+  if (overlays_->count() == 0) return;
+  std::erase_if(rows_, [&](const Row& row) { return overlays_->find(site_id, row.path) != nullptr; });
+  overlays_->each([&](const server::Overlay& overlay) {
+    if (overlay.site != site_id) return;
+    Row row{.path = overlay.path,
+            .type = overlay.content_type,
+            .size_bytes = overlay.body().bytes.size(),
+            .hits = overlay.hits->sum(),
+            .age_ms = (now_ns - std::min(now_ns, overlay.put_ns)) / 1'000'000,
+            .overlay = true,
+            .workers = workers};
+    for (const http::Coding coding : http::real_codings) {
+      row.copies[static_cast<size_t>(coding)] = overlay.body(coding).bytes.size();
+    }
+    rows_.push_back(row);
+  });
+}
+
 Listing::Page Listing::page(const PageQuestion& question) const {
   Page page;
   std::vector<const Row*> candidates;
@@ -196,7 +216,7 @@ std::string page_json(const Listing::Page& page, std::string_view site, std::spa
     }
     json += "],\"hits\":" + std::to_string(row.hits) + ",\"age_s\":";
     append_seconds(json, row.age_ms);
-    json.append(",\"state\":\"").append(row.fresh ? "fresh" : "stale");
+    json.append(",\"state\":\"").append(row.overlay ? "overlay" : row.fresh ? "fresh" : "stale");
     json += "\",\"workers\":" + std::to_string(row.workers) + "}";
   }
   json += "],\"next\":";

@@ -1,6 +1,6 @@
 // Listing: what the caches of all workers hold of one site, merged path by path, and pages of it: filtered, sorted,
-// cut. Immutable once made; on the admin worker's thread. A page goes on behind the last row of the one before by that
-// row's place in the order, so that entries which come and go between two pages move no others.
+// cut. Not changed once it is shown; on the admin worker's thread. A page goes on behind the last row of the one before
+// by that row's place in the order, so that entries which come and go between two pages move no others.
 //
 // Bounds: what the caches hold; a page of at most 1000 rows; making one looks at every row once.
 #pragma once
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "inventory.hpp"
+#include "uringd/server/overlays.hpp"
 
 namespace uringd::admin {
 
@@ -26,6 +27,7 @@ struct Row {
   uint64_t age_ms = 0;  // of the youngest
   http::Coding coding = http::Coding::identity;
   bool fresh = false;
+  bool overlay = false;                               // what the disk has there is not served
   uint32_t workers = 0;                               // that hold it
   std::array<uint64_t, http::coding_count> copies{};  // other representations held, by coding; 0: none
 };
@@ -53,6 +55,9 @@ class Listing {
 
   explicit Listing(std::vector<std::shared_ptr<Inventory>> inventories);
 
+  /// Overlays of that site, which all workers serve, in the place of what they hold at those paths.
+  void put_over(server::Overlays::Shared overlays, uint32_t site_id, uint32_t workers, uint64_t now_ns);
+
   struct Page {
     size_t total = 0;  // rows that the filters let through
     std::vector<Row> rows;
@@ -62,7 +67,8 @@ class Listing {
   [[nodiscard]] std::span<const Row> rows() const { return rows_; }
 
  private:
-  std::vector<std::shared_ptr<Inventory>> inventories_;  // the rows' texts lie there
+  std::vector<std::shared_ptr<Inventory>> inventories_;  // the rows' texts lie there,
+  server::Overlays::Shared overlays_;                    // and there
   std::vector<Row> rows_;
 };
 

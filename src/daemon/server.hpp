@@ -77,6 +77,7 @@ class Server final : admin::Steering {
   // server_admin.cpp: the admin interface
   void want_reload() override;
   void dispose(std::shared_ptr<const void> thing) override { helper_.dispose(std::move(thing)); }
+  bool encode(const server::Overlay& overlay, http::Coding coding, cache::Effort effort, OnEncoded done) override;
   void hear_admin();
   [[nodiscard]] Result<void> start_admin();
   void change_admin(Listeners::Plan plan);

@@ -20,6 +20,17 @@ void Server::want_reload() {
   shared_.wake();
 }
 
+// The admin worker's thread.
+bool Server::encode(const server::Overlay& overlay, http::Coding coding, cache::Effort effort, OnEncoded done) {
+  const server::OverlayBody& body = overlay.body();
+  return helper_.encode({.bytes = std::string(body.bytes.data(), body.bytes.size()),
+                         .etag = std::string(body.etag()),
+                         .coding = coding,
+                         .effort = effort,
+                         .text = !overlay.content_type.starts_with("application/wasm")},
+                        std::move(done));
+}
+
 void Server::hear_admin() {
   if (!admin_calls_.exchange(false, std::memory_order_acquire)) return;
   if (stopping()) return dismiss_admin("the server is stopping");

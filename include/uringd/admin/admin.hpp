@@ -7,15 +7,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "uringd/admin/report.hpp"
+#include "uringd/cache/encode.hpp"
+#include "uringd/http/content_coding.hpp"
 #include "uringd/log/logger.hpp"
 #include "uringd/server/figures_source.hpp"
 #include "uringd/server/handler.hpp"
 #include "uringd/server/mailbox.hpp"
+#include "uringd/server/overlays.hpp"
 #include "uringd/server/snapshot.hpp"
 
 namespace uringd::admin {
@@ -37,6 +41,11 @@ class Steering {
   virtual void want_reload() = 0;
   /// Where a configuration ends: freeing one can take long, and close directories.
   virtual void dispose(std::shared_ptr<const void> thing) = 0;
+  /// Have a copy of an overlay's body made. `done` is called on some thread with it (nullptr: not worth it), or never,
+  /// where the process ends before. False: not now.
+  using OnEncoded = std::function<void(std::shared_ptr<const std::string> bytes)>;
+  [[nodiscard]] virtual bool encode(const server::Overlay& overlay, http::Coding coding, cache::Effort effort,
+                                    OnEncoded done) = 0;
 
  protected:
   ~Steering() = default;

@@ -58,7 +58,7 @@ TEST_CASE("methods are those of the path") {
   CHECK(led("/cache", "DELETE").allow == "GET, HEAD, OPTIONS");
   CHECK(led("/cache/a", "DELETE").allowed);
   CHECK(!led("/cache/a").allowed);
-  CHECK(led("/cache/a").allow == "DELETE, OPTIONS");
+  CHECK(led("/cache/a").allow == "PUT, DELETE, OPTIONS");
   CHECK(!led("/reload").allowed);
   CHECK(!led("/reload", "POSTX").allowed);
   CHECK(!led("/reload", "POS").allowed);
