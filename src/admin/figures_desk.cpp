@@ -48,6 +48,7 @@ void FiguresDesk::gather_report() {
     report_.workers[worker] = workers_[worker]->read();
     report_.total += report_.workers[worker];
   }
+  report_.total.cache.overlay_bytes = overlay_bytes_;
 }
 
 server::Handling FiguresDesk::answer(const server::Asked& asked, const Routed& routed) {

@@ -27,6 +27,8 @@ class FiguresDesk {
   void attach(server::Replies& replies) { replies_ = &replies; }
   void tell(Standing standing) { report_.standing = std::move(standing); }
   void set_draining(bool draining) { report_.draining = draining; }
+  /// All workers' together.
+  void set_overlay_bytes(uint64_t bytes) { overlay_bytes_ = bytes; }
   /// Of the endpoints metrics, stats and stream.
   server::Handling answer(const server::Asked& asked, const Routed& routed);
   /// The stream's events.
@@ -45,6 +47,8 @@ class FiguresDesk {
 
   const FiguresSources workers_;
   server::Replies* replies_ = nullptr;
+
+  uint64_t overlay_bytes_ = 0;
 
   // Of this turn.
   Report report_;

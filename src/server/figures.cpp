@@ -40,7 +40,7 @@ Figures::Cache cache_of(const Worker& worker) {
                        .files_bytes = cache.bytes(cache::Kind::file),
                        .names_bytes = cache.bytes(cache::Kind::names),
                        .capacity_bytes = cache.capacity_bytes(),
-                       .hits = counters.looked_up_as(CacheResult::hit),
+                       .hits = counters.looked_up_as(CacheResult::hit) + counters.looked_up_as(CacheResult::overlay),
                        .stale = counters.looked_up_as(CacheResult::stale),
                        .cold = counters.looked_up_as(CacheResult::miss),
                        .expired = counters.looked_up_as(CacheResult::expired)};

@@ -79,7 +79,9 @@ struct WorkerCounters {
   /// Answers that were begun. Downloads are in `answers` when they have ended.
   [[nodiscard]] uint64_t requests() const;
   [[nodiscard]] uint64_t looked_up_as(CacheResult result) const { return looked_up[static_cast<size_t>(result)]; }
-  [[nodiscard]] uint64_t hits() const { return looked_up_as(CacheResult::hit) + looked_up_as(CacheResult::stale); }
+  [[nodiscard]] uint64_t hits() const {
+    return looked_up_as(CacheResult::hit) + looked_up_as(CacheResult::stale) + looked_up_as(CacheResult::overlay);
+  }
   [[nodiscard]] uint64_t misses() const { return looked_up_as(CacheResult::miss) + looked_up_as(CacheResult::expired); }
 };
 
