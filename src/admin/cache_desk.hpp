@@ -8,6 +8,7 @@
 // waiting as there are connections; 16 drops under way.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,9 +36,12 @@ class CacheDesk {
 
   /// A listing that is not used again takes memory for nothing.
   void on_turn(uint64_t now_ms) {
-    if (kept_ && now_ms >= next_ms()) kept_.reset();
+    if (kept_ && now_ms >= kept_->until_ms()) kept_.reset();
+    overlays_.on_turn(now_ms);
   }
-  [[nodiscard]] uint64_t next_ms() const { return kept_ ? kept_->until_ns / 1'000'000 + 1 : UINT64_MAX; }
+  [[nodiscard]] uint64_t next_ms() const {
+    return std::min(kept_ ? kept_->until_ms() : UINT64_MAX, overlays_.next_ms());
+  }
 
   server::Handling list(const server::Asked& asked, const Routed& routed);
   server::Handling drop(const server::Asked& asked, const Routed& routed);
@@ -45,9 +49,6 @@ class CacheDesk {
   server::Handling put(const server::Asked& asked, const Routed& routed, std::unique_ptr<server::BodySink> body);
   /// Of overlays and their copies.
   [[nodiscard]] uint64_t overlay_bytes() const { return overlays_.table()->bytes(); }
-
-  void on_turn(uint64_t now_ms) { overlays_.on_turn(now_ms); }
-  [[nodiscard]] uint64_t next_ms() const { return overlays_.next_ms(); }
 
  private:
   struct Waiting {
@@ -60,6 +61,7 @@ class CacheDesk {
     std::shared_ptr<const Listing> listing;
     server::Overlays::Shared overlays;  // that are in it
     uint64_t until_ns;
+    [[nodiscard]] uint64_t until_ms() const { return until_ns / 1'000'000 + 1; }
   };
   /// Of ?site=, or the answer that says what is wrong with it.
   [[nodiscard]] std::expected<uint32_t, server::Answer> site_of(std::string_view query) const;
