@@ -74,7 +74,7 @@ void OverlayDesk::go_on_copying() {
 }
 
 // Of what was put again meanwhile the copy is not.
-void OverlayDesk::on_copied(const Overlay& of, const Copy& copy, std::shared_ptr<const std::string> bytes) {
+void OverlayDesk::on_copied(const Overlay& of, const Copy& copy, const std::shared_ptr<const std::string>& bytes) {
   copying_ = false;
   const Overlay* present = table_->find(of.site, of.path);
   if (present && present->body().owner == of.body().owner) {

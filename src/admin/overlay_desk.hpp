@@ -73,7 +73,7 @@ class OverlayDesk {
   void want_copies(const server::Overlay& overlay);
   void go_on_copying();
   [[nodiscard]] std::optional<Copy> next_copy(const server::Overlay& overlay) const;
-  void on_copied(const server::Overlay& of, const Copy& copy, std::shared_ptr<const std::string> bytes);
+  void on_copied(const server::Overlay& of, const Copy& copy, const std::shared_ptr<const std::string>& bytes);
 
   Steering& steering_;
   Calls& calls_;
