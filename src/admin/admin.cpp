@@ -218,8 +218,8 @@ void Desk::on_reloaded(uint64_t last, const ReloadOutcome& outcome) {
     answer = say_json(200, "{\"reloaded\":true}\n");
   } else {
     std::string json =
-        "{\"error\":\"the configuration is not in force\",\"hint\":\"mend what errors names; the one before "
-        "goes on\",\"errors\":[";
+        "{\"error\":\"the configuration was not put in force\",\"hint\":\"mend what is wrong with it; the one "
+        "before goes on\",\"errors\":[";
     for (const std::string& line : outcome.problems) {
       if (&line != outcome.problems.data()) json += ',';
       append_json(json, line);

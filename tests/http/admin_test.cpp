@@ -19,8 +19,9 @@ struct Endpoint {
 };
 
 const std::vector<Endpoint> endpoints = {
-    {"GET", "/healthz", true, false}, {"GET", "/readyz", true, false},         {"GET", "/cache", false, false},
-    {"POST", "/reload", false, true}, {"DELETE", "/cache/a.txt", false, true}, {"DELETE", "/cache/", false, true},
+    {"GET", "/healthz", true, false},   {"GET", "/readyz", true, false},  {"GET", "/cache", false, false},
+    {"GET", "/stats", false, false},    {"POST", "/reload", false, true}, {"DELETE", "/cache/a.txt", false, true},
+    {"DELETE", "/cache/", false, true},
 };
 
 struct Tree : AdminPlace {

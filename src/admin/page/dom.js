@@ -70,6 +70,7 @@ export function ask(dialog, accept) {
 
 // One sentence for a person, of anything that was thrown.
 export function explain(error) {
-  const hint = error.hint ? ` ${error.hint}` : "";
-  return `${error.message || String(error)}${hint}`;
+  const text = error.message || String(error);
+  if (!error.hint) return text;
+  return /[.!?:]$/.test(text) ? `${text} ${error.hint}` : `${text}: ${error.hint}`;
 }

@@ -64,10 +64,11 @@ export class Settings {
 
   #show({ version, started, uptime_s, workers, config }) {
     const last = config.last_reload_time ? moment(config.last_reload_time) : "";
+    const outcome = config.last_reload_successful === false ? "last failed" : "last";
     const rows = [
       ["File", config.file || "none"], ["Version", version], ["Workers", String(workers)],
       ["Started", moment(started)], ["Uptime", duration(uptime_s), "uptime"],
-      ["Reloads", config.reloads > 0 && last !== "" ? `${config.reloads}, last ${last}` : String(config.reloads)],
+      ["Reloads", config.reloads > 0 && last !== "" ? `${config.reloads}, ${outcome} ${last}` : String(config.reloads)],
     ];
     by_id("config-facts").replaceChildren(...rows.map(([name, text, mark]) =>
       element("div", {}, element("dt", {}, name), element("dd", { class: mark ?? false }, text))));
