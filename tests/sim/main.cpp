@@ -1,7 +1,8 @@
-// The simulator's command line. Five modes, each a test of meson's:
+// The simulator's command line. Six modes, each a test of meson's:
 //
 //   sim seeds     the regression seeds, then 1 to 10,000 (URINGD_SIM_SEEDS=n: fewer, for the slower builds)
 //   sim fresh     a few files that many ask for while they change: what a cache may hold, and for how long
+//   sim overlay   the same, with overlays that come and go over them, and other configurations
 //   sim patience  a held file and a disk that does not answer: nobody waits longer than 100 ms
 //   sim small     one client, one request, every kind of mischief: many seeds of a world that is nearly exhausted by
 //   them sim torture   a clean run, then again with each kind of failure at every turn of it, once and for a while
@@ -60,6 +61,7 @@ class Met {
         {"replaced", played.cache.gone[static_cast<size_t>(cache::Gone::replaced)]},
         {"switches", played.switches},
         {"reloads", played.reloads},
+        {"overlays", played.overlays},
         {"gone with their tree", played.cache.gone[static_cast<size_t>(cache::Gone::closing)]},
     };
     for (const auto& [name, count] : counts) sums_[name] += count;
@@ -146,6 +148,8 @@ void play_seeds(Runner& runner, const char* regressions) {
 }
 
 void play_fresh(Runner& runner) { play_range(runner, number("URINGD_SIM_SEEDS", 10'000) / 4, fresh_scenario); }
+
+void play_overlay(Runner& runner) { play_range(runner, number("URINGD_SIM_SEEDS", 10'000) / 4, overlay_scenario); }
 
 Played play_patience(Runner& runner, uint64_t seed) {
   constexpr uint64_t slow_from_ns = 150'000'000;
@@ -301,6 +305,10 @@ int run(int count, char** arguments) {
     runner.run(fresh_scenario(one));
   } else if (mode == "fresh") {
     play_fresh(runner);
+  } else if (mode == "overlay" && one != 0) {
+    runner.run(overlay_scenario(one));
+  } else if (mode == "overlay") {
+    play_overlay(runner);
   } else if (mode == "torture" && one != 0) {
     torture(runner, torture_base(one));
   } else if (mode == "torture") {

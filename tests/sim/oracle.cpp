@@ -65,7 +65,15 @@ bool Oracle::alive(const std::string& path, Version::Kind kind, uint64_t from_ns
 
 std::vector<const Version*> Oracle::candidates(const Request& request, uint64_t now_ns) const {
   std::vector<const Version*> found;
+  const bool own = request.aim == Aim::file || request.aim == Aim::index;
+  const auto take_overlays = [&](const std::string& path) {
+    const std::vector<const Version*> over = overlaid_.alive(path, request.sent_ns, now_ns);
+    found.insert(found.end(), over.begin(), over.end());
+    return overlaid_.covers(path, request.sent_ns, now_ns);
+  };
+  if (request.aim == Aim::index && take_overlays(overlay_paths(request).front())) return found;
   for (const std::string& path : request.paths) {
+    if (own && !request.linked && take_overlays(path)) return found;
     for (const Place& place : places(request, path, now_ns)) {
       if (!place.lacking.empty() && !alive(place.lacking, Version::Kind::absent, place.from_ns, now_ns)) continue;
       const std::vector<const Version*> versions = files_.alive(place.path, place.from_ns, now_ns);
@@ -73,6 +81,27 @@ std::vector<const Version*> Oracle::candidates(const Request& request, uint64_t 
     }
   }
   return found;
+}
+
+std::vector<std::string> Oracle::overlay_paths(const Request& request) {
+  if (request.linked || (request.aim != Aim::file && request.aim != Aim::index)) return {};
+  std::vector<std::string> paths = request.paths;
+  if (request.aim == Aim::index) paths.insert(paths.begin(), paths.front().substr(0, paths.front().rfind('/') + 1));
+  return paths;
+}
+
+bool Oracle::surely_there(const Request& request, uint64_t now_ns) const {
+  const std::vector<std::string> paths = overlay_paths(request);
+  return std::any_of(paths.begin(), paths.end(),
+                     [&](const std::string& path) { return overlaid_.covers(path, request.sent_ns, now_ns); });
+}
+
+// The first index name too: no file comes before it.
+bool Oracle::needs_no_disk(const Request& request, uint64_t now_ns) const {
+  std::vector<std::string> paths = overlay_paths(request);
+  paths.resize(std::min<size_t>(paths.size(), request.aim == Aim::index ? 2 : 1));
+  return std::any_of(paths.begin(), paths.end(),
+                     [&](const std::string& path) { return overlaid_.covers(path, request.sent_ns, now_ns); });
 }
 
 bool Oracle::any_alive(const Request& request, Version::Kind kind, uint64_t now_ns) const {
@@ -122,6 +151,7 @@ size_t Oracle::changes(const Request& request, uint64_t now_ns) const {
 }
 
 bool Oracle::may_break_off(const Request& request, uint64_t now_ns) const {
+  if (needs_no_disk(request, now_ns)) return false;
   if (excuses_.read_errors || excuses_.slow_disk || unreliable(request, now_ns)) return true;
   return changes(request, now_ns) > 0;
 }
@@ -179,7 +209,8 @@ std::string Oracle::learn(const Request& request, const Response& response, cons
   for (const std::string& path : request.paths) {
     const std::string tree = releases_.current(path[1] == '1' ? 1 : 0).tree;
     const std::string* now = files_.content_now(tree + path.substr(path.find('/') + 1));
-    if (now && *now == content) knowledge_.etags_of[path].push_back(etag);
+    const std::string* over = overlaid_.content_now(path);
+    if ((now && *now == content) || (over && *over == content)) knowledge_.etags_of[path].push_back(etag);
   }
   return "";
 }
@@ -231,6 +262,8 @@ std::string Oracle::judge_status(const Request& request, const Response& respons
   const std::string unexpected = "status " + std::to_string(status);
   if (request.malformed) return status >= 400 && status < 600 && response.close ? "" : unexpected + " for junk";
   if (status == 408) return excuses_.timeouts ? "" : unexpected;
+  if (needs_no_disk(request, now_ns) || (surely_there(request, now_ns) && (status == 403 || status == 404)))
+    return unexpected + " where an overlay is";
   const bool touches_disk = request.aim != Aim::status || request.status == 404;
   if (status == 503 && touches_disk && (excuses_.open_errors || excuses_.queue_full || excuses_.slow_disk)) return "";
   if (status == 500 && touches_disk && excuses_.read_errors) return "";

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "files.hpp"
+#include "overlaid.hpp"
 #include "releases.hpp"
 #include "request.hpp"
 #include "response.hpp"
@@ -26,8 +27,8 @@ struct Excuses {
 
 class Oracle {
  public:
-  Oracle(const Files& files, const Releases& releases, const Excuses& excuses)
-      : files_(files), releases_(releases), excuses_(excuses) {}
+  Oracle(const Files& files, const Releases& releases, const Overlaid& overlaid, const Excuses& excuses)
+      : files_(files), releases_(releases), overlaid_(overlaid), excuses_(excuses) {}
 
   /// Empty, or what is wrong with this complete answer.
   [[nodiscard]] std::string judge(const Request& request, const Response& response, uint64_t now_ns);
@@ -46,6 +47,11 @@ class Oracle {
   [[nodiscard]] std::vector<Place> places(const Request& request, const std::string& path, uint64_t now_ns) const;
   /// The versions that an answer may be of.
   [[nodiscard]] std::vector<const Version*> candidates(const Request& request, uint64_t now_ns) const;
+  /// Paths at which an overlay answers the request, the first before the others.
+  [[nodiscard]] static std::vector<std::string> overlay_paths(const Request& request);
+  /// There was an overlay at one of them all the time, at the first.
+  [[nodiscard]] bool surely_there(const Request& request, uint64_t now_ns) const;
+  [[nodiscard]] bool needs_no_disk(const Request& request, uint64_t now_ns) const;
   [[nodiscard]] bool any_alive(const Request& request, Version::Kind kind, uint64_t now_ns) const;
   [[nodiscard]] bool alive(const std::string& path, Version::Kind kind, uint64_t from_ns, uint64_t now_ns) const;
   /// How far behind an answer may be.
@@ -64,6 +70,7 @@ class Oracle {
 
   const Files& files_;
   const Releases& releases_;
+  const Overlaid& overlaid_;
   Excuses excuses_;
   Knowledge knowledge_;
 };

@@ -198,6 +198,7 @@ Request make_request(Random& random, const Sites& sites, const Knowledge& knowle
   if (random.chance(sites.missing)) target = missing_target(random, sites, knowledge);
   if (target.target.find("%2F") != std::string::npos) target = {target.target, Aim::status, "", 400};
   request.aim = target.aim;
+  request.linked = target.target == "/link";
   request.status = target.status;
   const std::string prefix = "s" + std::to_string(site) + "/";
   if (request.aim == Aim::index) {

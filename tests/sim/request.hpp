@@ -44,6 +44,7 @@ struct Request {
   bool is_get = false, is_head = false;
   bool last = false;  // the client asked for the end, or what follows cannot be trusted: the answer closes
   bool malformed = false;
+  bool linked = false;  // the path that is asked for is a link to it
   bool expects_continue = false;
   size_t head_bytes = 0;
   std::string if_none_match, if_match, if_range;

@@ -304,6 +304,18 @@ Scenario fresh_scenario(uint64_t seed) {
   return scenario;
 }
 
+Scenario overlay_scenario(uint64_t seed) {
+  Scenario scenario = fresh_scenario(seed);
+  Random random(seed ^ 0x0e41);
+  scenario.overlays = static_cast<uint32_t>(1 + random.below(40));
+  scenario.reloads = static_cast<uint32_t>(random.below(6));
+  scenario.sites.strange = static_cast<uint32_t>(one_of(random, {0, 100, 300}));
+  scenario.sites.conditional = static_cast<uint32_t>(one_of(random, {0, 300}));
+  scenario.excuses = {};
+  find_excuses(scenario);
+  return scenario;
+}
+
 Scenario small_scenario(uint64_t seed, uint32_t clients) {
   Random random(seed);
   Scenario scenario;
@@ -381,7 +393,7 @@ std::string Scenario::text() const {
           line("coarse_times", coarse_times) + "\n";
   text += line("helper", helping.there) + line("lost", helping.lost) + line("refused", helping.refused) +
           line("notice_ns", helping.longest_delay_ns) + line("trees", helping.trees) + line("reloads", reloads) +
-          line("switches", helping.switches) + line("bumps", helping.bumps) +
+          line("overlays", overlays) + line("switches", helping.switches) + line("bumps", helping.bumps) +
           line("keep_previous_ms", helping.keep_previous_ms) + line("remote", helping.remote) +
           line("foreign", helping.foreign) + line("threads", options.ring.unbounded_workers) +
           line("kept_files", options.kept_files) + line("kept_descriptors", options.kept_descriptors) +

@@ -25,6 +25,7 @@ struct Scenario {
   Sites sites;
   Helping helping;
   uint32_t reloads = 0;
+  uint32_t overlays = 0;  // how often one is put or removed
   Excuses excuses;
   std::vector<Manners> clients;
   uint64_t big_bytes = 0;  // of the largest file
@@ -46,6 +47,8 @@ Scenario make_scenario(uint64_t seed);
 /// A few files that many ask for again and again, while they change, trees are switched and entries are looked at,
 /// dropped and told to be old.
 Scenario fresh_scenario(uint64_t seed);
+/// The same with overlays that come and go over the files, and other configurations.
+Scenario overlay_scenario(uint64_t seed);
 /// One file that is held, and a disk that takes seconds for every look at it: nobody waits for that.
 Scenario patience_scenario(uint64_t seed);
 /// One site, no mischief, `clients` clients of one burst: the base of tests that add one thing at a time.

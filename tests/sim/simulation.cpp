@@ -28,7 +28,7 @@ class Simulation {
         world_(scenario.seed, scenario.mischief),
         files_(world_),
         releases_(scenario.sites.count),
-        oracle_(files_, releases_, scenario.excuses),
+        oracle_(files_, releases_, overlaid_, scenario.excuses),
         helper_(world_, files_, releases_, scenario.helping, scenario.seed ^ 0x4e19),
         reloads_(world_, releases_, helper_, scenario, scenario.seed ^ 0x3e10),
         random_(scenario.seed ^ 0x5eed) {
@@ -71,7 +71,9 @@ class Simulation {
     played_.cache = worker_->cache().counters();
     played_.switches = helper_.switched();
     played_.reloads = reloads_.reloaded();
+    played_.overlays = overlaid_.put_count();
     worker_.reset();
+    if (overlaid_.held_without_table() > 0) fail("overlays are held when the worker is gone");
     if (!world_.held().empty()) fail("held when the worker is gone:\n%s", world_.held().c_str());
     return played_;
   }
@@ -133,6 +135,28 @@ class Simulation {
         world.interrupt();
       });
     }
+    for (uint32_t planned = 0; planned < scenario_.overlays; ++planned) {
+      world_.after(any_time(), [this](uring::World& world) {
+        ++overlays_wanted_;
+        world.interrupt();
+      });
+    }
+  }
+
+  void change_overlays() {
+    static constexpr const char* names[] = {"small.html", "edge.bin",      "over.bin", "big.bin",        "late.txt",
+                                            "small.html", "alt/index.htm", "dir/",     "bare/index.html"};
+    const std::string site = "s" + std::to_string(random_.below(scenario_.sites.count)) + "/";
+    const std::string path = site + (random_.chance(150) ? "dir/index.html" : names[random_.below(std::size(names))]);
+    if (random_.chance(350)) {
+      trace(world_.now_ns(), "no overlay at %s", path.c_str());
+      overlaid_.remove(path, world_.now_ns());
+    } else {
+      const uint64_t size = random_.below(random_.chance(500) ? 200 : 2 * scenario_.big_bytes);
+      trace(world_.now_ns(), "overlay of %llu bytes at %s", static_cast<unsigned long long>(size), path.c_str());
+      overlaid_.put(path, bytes_of_version(random_.next(), size), world_.now_ns());
+    }
+    worker_->serve(overlaid_.table());
   }
 
   void change_something() {
@@ -181,6 +205,7 @@ class Simulation {
     if (drain_wanted_ && !std::exchange(draining_, true)) begin_drain();
     if (meddle_) meddle_(played_.turns, world_, files_);
     for (; reloads_wanted_ > 0; --reloads_wanted_) reload();
+    for (; overlays_wanted_ > 0; --overlays_wanted_) change_overlays();
     helper_.hand_over([this](disk::Notice notice) { worker_->notify(std::move(notice)); });
     worker_->turn(!random_.chance(100));
     if (++played_.turns > most_turns) fail("%llu turns: the server spins", static_cast<unsigned long long>(most_turns));
@@ -297,6 +322,7 @@ class Simulation {
   uring::World world_;
   Files files_;
   Releases releases_;
+  Overlaid overlaid_;
   Oracle oracle_;
   Helper helper_;
   Reloads reloads_;
@@ -307,6 +333,7 @@ class Simulation {
   uint32_t in_flight_before_ = 0;
   uint32_t most_places_ = scenario_.options.disk_queue_size;  // of any configuration
   uint32_t reloads_wanted_ = 0;
+  uint32_t overlays_wanted_ = 0;
   bool drain_wanted_ = false;
   bool draining_ = false;
   Played played_;

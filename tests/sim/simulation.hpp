@@ -20,6 +20,7 @@ struct Played {
   cache::CacheCounters cache;
   uint32_t switches = 0;
   uint32_t reloads = 0;
+  uint64_t overlays = 0;
 };
 
 /// What a test does besides: called before each turn with its number.
