@@ -77,7 +77,7 @@ TEST_CASE("what the daemon tells is in the texts") {
   CHECK(world.text(Endpoint::stats).contains("port = 1"));
   world.desk.on_turn(0);
   world.desk.tell({.version = "8", .config_text = "port = 2\n", .reloads = 5, .last_reload_successful = false});
-  world.desk.set_draining(true);
+  world.desk.tell(true, 0);
   const std::string stats = world.text(Endpoint::stats);
   CHECK(stats.contains("port = 2"));
   CHECK(stats.contains("\"reloads\":5,\"last_reload_successful\":false"));

@@ -216,3 +216,35 @@ TEST_CASE("a drop forgets its targets, one path or all below") {
   CHECK(below.dropped() == 2);
   CHECK(bench.cache.count(cache::Kind::content) == 0);
 }
+
+TEST_CASE("overlays are listed in the place of what lies below, those of that site alone") {
+  Bench bench;
+  for (const char* name : {"a.txt", "b.txt"}) bench.put(name, "disk");
+  bench.age();
+  ask(bench, "/a.txt", 2);
+  ask(bench, "/b.txt", 2);
+  auto table = std::make_shared<const server::Overlays>(1);
+  for (const auto& [site, path] : {std::pair<uint32_t, std::string>{0, "/a.txt"}, {0, "/new"}, {1, "/b.txt"}}) {
+    auto overlay = std::make_shared<server::Overlay>();
+    overlay->site = site;
+    overlay->path = path;
+    overlay->content_type = "text/x";
+    overlay->put_ns = 1'000'000'000;
+    const auto body = std::make_shared<const std::string>("overlay");
+    overlay->bodies[0] = server::OverlayBody(body, {body->data(), body->size()});
+    overlay->hits = std::make_shared<server::OverlayHits>(3);
+    overlay->hits->count(1);
+    table = table->with(overlay);
+  }
+  Listing listing({inventory_of(bench)});
+  listing.put_over(table, 0, 3, 2'500'000'000);
+  const auto all = page(listing, "");
+  REQUIRE(paths(all) == "/a.txt /b.txt /new ");
+  CHECK(all.rows[0].overlay);
+  CHECK(all.rows[0].size_bytes == 7);
+  CHECK(all.rows[0].hits == 1);
+  CHECK(all.rows[0].age_ms == 1500);
+  CHECK(all.rows[0].workers == 3);
+  CHECK(!all.rows[1].overlay);
+  CHECK(page_json(all, "h", std::vector<std::string>{"h"}).contains("\"state\":\"overlay\",\"workers\":3}"));
+}

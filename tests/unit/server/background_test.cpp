@@ -377,3 +377,25 @@ TEST_CASE("the memory of copies is bounded, oldest out first, and one that is to
   CHECK(!memory.find(order(20)));
   CHECK(memory.bytes() <= 10'000);
 }
+
+TEST_CASE_FIXTURE(Bench, "a copy for somebody else is given to a function, and never after the end") {
+  start();
+  std::vector<std::shared_ptr<const std::string>> given;
+  const auto done = [&](std::shared_ptr<const std::string> bytes) {
+    const std::lock_guard guard(lock);
+    given.push_back(std::move(bytes));
+  };
+  const auto count = [&] {
+    const std::lock_guard guard(lock);
+    return given.size();
+  };
+  REQUIRE(background.encode({.bytes = text_of(4096), .etag = "a", .coding = http::Coding::br}, done));
+  REQUIRE(background.encode({.bytes = noise(4096), .etag = "b", .coding = http::Coding::br}, done));
+  REQUIRE(within(60s, [&] { return count() == 2; }));
+  CHECK(given[0]->size() < 100);
+  CHECK(given[1] == nullptr);
+  REQUIRE(background.stop(10s));
+  static_cast<void>(background.encode({.bytes = text_of(4096), .etag = "c", .coding = http::Coding::br}, done));
+  std::this_thread::sleep_for(50ms);
+  CHECK(count() == 2);
+}

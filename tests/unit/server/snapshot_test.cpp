@@ -134,3 +134,31 @@ TEST_CASE("a configuration that fails leaves no slot taken") {
   }
   CHECK(place.sites->bound() == bound);
 }
+
+TEST_CASE("a site keeps its number by its names, whatever else of it changes, and no other gets it") {
+  Place place;
+  const auto site = [](const std::string& hosts, const std::string& root) {
+    return "[[site]]\nhosts = [" + hosts + "]\nroot = '" + root + "'\n";
+  };
+  const auto first = place.build(site("'a', 'x'", "a") + site("'b'", "b"));
+  CHECK(first->site_id(0) == 0);
+  CHECK(first->site_id(1) == 1);
+  const auto second = place.build(site("'b', 'c'", "c") + site("'d'", "a") + site("'x', 'a'", "c"), first.get());
+  CHECK(second->site_id(0) == 1);
+  CHECK(second->site_id(1) == 2);
+  CHECK(second->site_id(2) == 0);
+  const auto third = place.build(site("'e'", "c"), second.get());  // the first site, by other names
+  CHECK(third->site_id(0) == 1);
+  const auto fourth = place.build(site("'e'", "c") + site("'a'", "a"), third.get());
+  CHECK(fourth->site_id(0) == 1);
+  CHECK(fourth->site_id(1) == 3);
+}
+
+TEST_CASE("of two sites that want one's number, that with its first name has it") {
+  Place place;
+  const auto first = place.build("[[site]]\nhosts = ['a', 'b']\nroot = 'a'\n");
+  const auto second =
+      place.build("[[site]]\nhosts = ['b']\nroot = 'a'\n[[site]]\nhosts = ['a']\nroot = 'a'\n", first.get());
+  CHECK(second->site_id(1) == 0);
+  CHECK(second->site_id(0) == 1);
+}
