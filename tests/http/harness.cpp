@@ -30,9 +30,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Start-up populates pools, and a sanitizer's first pages are slow on a loaded machine.
-constexpr Milliseconds kStartPatience{sanitized() ? 30000 : 10000};
-
 std::string binary_path() {
   const char* path = std::getenv("URINGD_BINARY");
   if (!path || !*path) FAIL("URINGD_BINARY must name the uringd to test (meson test sets it)");
@@ -199,7 +196,7 @@ Server::Server(const Site& site, const Setup& setup) {
   site.outside_file(path, configuration(site, setup, port_));
   spawn({"--config", site.outside(path)}, setup);
   if (!wait_until_accepting()) {
-    const std::string words = errors();
+    const std::string words = errors() + where_it_waits();
     kill_and_reap(std::exchange(pid_, -1));
     FAIL("uringd does not accept on port " << port_ << "; stderr: " << words);
   }
@@ -211,7 +208,7 @@ Server::Server(const Site& site, const std::vector<std::string>& arguments, int 
   output_path_ = site.outside("stdout-" + std::to_string(port));
   spawn(arguments, setup);
   if (!wait_until_accepting()) {
-    const std::string words = errors();
+    const std::string words = errors() + where_it_waits();
     kill_and_reap(std::exchange(pid_, -1));
     FAIL("uringd does not accept on port " << port_ << "; stderr: " << words);
   }
@@ -249,7 +246,7 @@ bool Server::wait_until_accepting() {
         accepting = Client::try_tcp(port_).connected();
         return accepting || !alive();
       },
-      kStartPatience);
+      kPatience);
   return accepting && alive();
 }
 
