@@ -97,7 +97,7 @@ class Desk final : public Admin {
   void on_turn(uint64_t now_ms) override {
     cache_.on_turn(now_ms);
     pulse_.on_turn(now_ms);
-    tell_figures();
+    figures_.tell(state() != State::serving, cache_.overlay_bytes());
     figures_.on_turn(now_ms);
   }
   [[nodiscard]] uint64_t next_ms() const override {
@@ -114,10 +114,6 @@ class Desk final : public Admin {
   [[nodiscard]] Answer readiness() const;
   server::Handling reload(const Asked& asked);
   void on_reloaded(uint64_t last, const ReloadOutcome& outcome);
-  void tell_figures() {
-    figures_.set_draining(state() != State::serving);
-    figures_.set_overlay_bytes(cache_.overlay_bytes());
-  }
   [[nodiscard]] State state() const { return state_.load(std::memory_order_relaxed); }
 
   Steering& steering_;
@@ -187,7 +183,9 @@ server::Handling Desk::answer(const Asked& asked, const Routed& routed, std::uni
     case Endpoint::reload: return reload(asked);
     case Endpoint::metrics:
     case Endpoint::stats:
-    case Endpoint::stream: tell_figures(); return figures_.answer(asked, routed);
+    case Endpoint::stream:
+      figures_.tell(state() != State::serving, cache_.overlay_bytes());
+      return figures_.answer(asked, routed);
     case Endpoint::entries:
     case Endpoint::entry:
       if (state() == State::draining) return refused_draining();

@@ -26,9 +26,11 @@ class FiguresDesk {
 
   void attach(server::Replies& replies) { replies_ = &replies; }
   void tell(Standing standing) { report_.standing = std::move(standing); }
-  void set_draining(bool draining) { report_.draining = draining; }
-  /// All workers' together.
-  void set_overlay_bytes(uint64_t bytes) { overlay_bytes_ = bytes; }
+  /// What no worker counts.
+  void tell(bool draining, uint64_t overlay_bytes) {
+    report_.draining = draining;
+    overlay_bytes_ = overlay_bytes;
+  }
   /// Of the endpoints metrics, stats and stream.
   server::Handling answer(const server::Asked& asked, const Routed& routed);
   /// The stream's events.

@@ -86,8 +86,8 @@ OverlayDesk::OverlayDesk(Steering& steering, Calls& calls, const std::vector<ser
       logger_(logger),
       table_(std::make_shared<const Overlays>(fresh_seed())) {}
 
-void OverlayDesk::use(std::shared_ptr<const server::Snapshot> snapshot) {
-  snapshot_ = std::move(snapshot);
+void OverlayDesk::use(const std::shared_ptr<const server::Snapshot>& snapshot) {
+  snapshot_ = snapshot;
   std::vector<uint32_t> ids;
   for (uint32_t site = 0; site < snapshot_->config().sites.size(); ++site) ids.push_back(snapshot_->site_id(site));
   const auto gone = [&](const Overlay& one) { return std::ranges::find(ids, one.site) == ids.end(); };

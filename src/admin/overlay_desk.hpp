@@ -40,7 +40,7 @@ class OverlayDesk {
 
   OverlayDesk(Steering& steering, Calls& calls, const std::vector<server::Mailbox*>& workers, log::Logger& logger);
   void attach(server::Replies& replies) { replies_ = &replies; }
-  void use(std::shared_ptr<const server::Snapshot> snapshot);
+  void use(const std::shared_ptr<const server::Snapshot>& snapshot);
 
   /// `site`: its place in the configuration. `path`: decoded, normalised.
   std::variant<server::BodyPlan, server::Answer> begin(const server::Asked& asked, uint32_t site,

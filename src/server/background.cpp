@@ -3,7 +3,7 @@
 //   made ──► working ◄──► resting ──► ended
 //               └───────────────────► ended, or stuck where patience ended first
 //
-// Nobody joins it: on a machine whose processors are all taken, a thread of the least priority may need a while for its
+// Nobody joins it: on a machine whose processors are all taken, a thread of low priority may need a while for its
 // last instructions. What counts is that it does nothing any more, and one that rests does nothing.
 #include "background.hpp"
 
@@ -32,7 +32,7 @@
 namespace uringd::server {
 namespace {
 
-constexpr int least_priority = 19;  // a seventieth of what others get who want the processor too
+constexpr int low_priority = 10;  // a tenth of what others get who want the processor too
 
 struct ListJob {
   uint32_t worker;
@@ -97,9 +97,10 @@ struct Background::Implementation {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    // Not SCHED_IDLE: on a machine whose processors are all taken such a thread was not run for seconds, in the middle
-    // of a system call that holds the process's memory map, and the process could not end (seen: 15 s after "stopped").
-    setpriority(PRIO_PROCESS, 0, least_priority);
+    // No lower: where the processors are all taken, a thread at SCHED_IDLE or nice 19 (a seventieth) is not run for
+    // seconds, in the middle of a system call that holds the process's memory map: a worker that maps memory waits for
+    // it, and the process cannot end (seen: 4 s in exit_mmap, 15 s after "stopped").
+    setpriority(PRIO_PROCESS, 0, low_priority);
     while (!ending.load(std::memory_order_acquire)) {
       take_orders();
       if (work()) continue;

@@ -1,5 +1,5 @@
 // Background: the thread for what takes long and nobody's freshness hangs on: compressing, listing directories, reading
-// error pages again. It may wait for a disk for ever, and it runs at the least priority (nice 19), which an ordinary
+// error pages again. It may wait for a disk for ever, and it runs at a low priority (nice 10), which an ordinary
 // user cannot leave again: so it is not the helper thread, on which a release must be seen within 100 ms. Any thread
 // orders, without locks (one that an idle thread holds would hold up a worker); results go to the workers' mailboxes,
 // error pages to the helper. What is ordered for people waiting comes first:

@@ -99,7 +99,8 @@ TEST_CASE_FIXTURE(Tree, "a wrong method gets 405 with Allow, an unknown path 404
       INFO(method << " " << endpoint.target);
       const bool reads = std::string_view(endpoint.method) == "GET";
       const bool right = method == std::string_view(endpoint.method) || (reads && method == std::string_view("HEAD"));
-      if (right) continue;
+      const bool puts = method == std::string_view("PUT") && std::string_view(endpoint.target).starts_with("/cache/");
+      if (right || puts) continue;
       const Response response = ask(method, endpoint.target, kBearer);
       CHECK(response.status == 405);
       CHECK(response.field("Allow").contains(endpoint.method));
