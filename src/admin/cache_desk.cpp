@@ -13,7 +13,7 @@ namespace uringd::admin {
 namespace {
 
 constexpr size_t most_drops = 16;
-constexpr uint64_t use_again = 64;  // times what it cost
+constexpr uint64_t use_again = 200;  // times what it cost
 constexpr uint64_t longest_use_ns = 5'000'000'000;
 
 uint64_t steady_ns() {

@@ -3,9 +3,10 @@
 //
 //   GET: waiting ──► (a round of inventories is made, one at a time) ──► a listing, kept for a while ──► answered
 //
-// A listing costs the serving workers time, so it is used again for 64 times as long as making it took the slowest of
-// them: however many ask, they get at most 1.6 % of its time. A small cache's is gone in a moment. Bounds: as many
-// waiting as there are connections; 16 drops under way.
+// A listing costs the serving workers time, so it is used again for 200 times as long as making it took the slowest of
+// them: however many ask, they get at most 0.5 % of its time, and as much again for turns that are cut short and what
+// the looking pushes out of the CPU's caches (measured; with 64 times 20 clients that ask without a pause cost 5 %).
+// A small cache's is gone in a moment. Bounds: as many waiting as there are connections; 16 drops under way.
 #pragma once
 
 #include <algorithm>
