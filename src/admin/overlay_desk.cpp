@@ -92,9 +92,10 @@ void OverlayDesk::use(const std::shared_ptr<const server::Snapshot>& snapshot) {
   for (uint32_t site = 0; site < snapshot_->config().sites.size(); ++site) ids.push_back(snapshot_->site_id(site));
   const auto gone = [&](const Overlay& one) { return std::ranges::find(ids, one.site) == ids.end(); };
   size_t count = 0;
+  to_copy_.resize(copying_ ? 1 : 0);
   table_->each([&](const Overlay& one) {
     count += gone(one) ? 1 : 0;
-    want_copies(one);  // the site may compress now, or otherwise
+    to_copy_.emplace_back(one.site, one.path);  // the site may compress now, or otherwise
   });
   if (count > 0) {
     publish(table_->without(gone));

@@ -77,11 +77,12 @@ TEST_CASE("what the daemon tells is in the texts") {
   CHECK(world.text(Endpoint::stats).contains("port = 1"));
   world.desk.on_turn(0);
   world.desk.tell({.version = "8", .config_text = "port = 2\n", .reloads = 5, .last_reload_successful = false});
-  world.desk.tell(true, 0);
+  world.desk.tell(true, 304);
   const std::string stats = world.text(Endpoint::stats);
   CHECK(stats.contains("port = 2"));
   CHECK(stats.contains("\"reloads\":5,\"last_reload_successful\":false"));
   CHECK(stats.contains("\"draining\""));
+  CHECK(stats.contains("\"overlay\":304,"));
   CHECK(world.text(Endpoint::metrics).contains("uringd_config_last_reload_successful 0\n"));
   CHECK(world.text(Endpoint::metrics).contains("uringd_build_info{version=\"8\"} 1\n"));
 }

@@ -396,6 +396,5 @@ TEST_CASE_FIXTURE(Bench, "a copy for somebody else is given to a function, and n
   CHECK(given[1] == nullptr);
   REQUIRE(background.stop(10s));
   static_cast<void>(background.encode({.bytes = text_of(4096), .etag = "c", .coding = http::Coding::br}, done));
-  std::this_thread::sleep_for(50ms);
   CHECK(count() == 2);
 }
