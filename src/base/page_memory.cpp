@@ -35,6 +35,11 @@ std::unique_ptr<PageMemory> PageMemory::create(size_t bytes) {
   if (bytes == 0 || !file.open() || ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) return nullptr;
   void* area = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.number(), 0);
   if (area == MAP_FAILED) return nullptr;
+  // Where shmem may be huge, a hole in a page that a socket holds would be zeroes, and then the next owner's bytes.
+  if (madvise(area, bytes, MADV_NOHUGEPAGE) != 0 && errno != EINVAL) {  // EINVAL: a kernel that knows none
+    munmap(area, bytes);
+    return nullptr;
+  }
   return std::unique_ptr<PageMemory>(new PageMemory(std::move(file), static_cast<char*>(area), bytes));
 }
 
@@ -71,7 +76,7 @@ std::span<char> PageMemory::allocate(size_t bytes) {
 
 void PageMemory::free(std::span<char> piece, bool sent) {
   Range range{offset_of(piece.data()), whole_pages(piece.size())};
-  if (!sent) {
+  if (!sent && range.bytes <= most_kept_bytes) {
     const Range oldest = kept_.back();
     std::shift_right(kept_.begin(), kept_.end(), 1);
     kept_.front() = range;

@@ -43,7 +43,7 @@ Invocation remember_invocation(std::span<char* const> arguments) {
   }
   sigemptyset(&invocation.blocked);
   pthread_sigmask(SIG_BLOCK, nullptr, &invocation.blocked);
-  for (const int number : {SIGPIPE, SIGIO}) {
+  for (const int number : {SIGPIPE, SIGXFSZ, SIGIO}) {
     struct sigaction action{};
     if (sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) invocation.ignored.push_back(number);
   }

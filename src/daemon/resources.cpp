@@ -132,6 +132,9 @@ Resources look_at_resources(const std::string& root) {
   resources.memory_bytes = memory_limit(root, groups);
   resources.descriptors = raise_descriptor_limit();
   resources.memory_lock_bytes = memory_lock_limit();
+  rlimit address_space{};
+  resources.address_space_bounded =
+      getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY;
   return resources;
 }
 
@@ -161,7 +164,7 @@ server::WorkerOptions worker_options(const config::Config& config, const Resourc
   server::WorkerOptions options;
   options.index = index;
   options.connection_slots = connections;
-  options.cache_pages = true;
+  options.cache_pages = !resources.address_space_bounded;  // a GiB of it
   options.cache_bytes = share(config.cache.size_bytes.value_or(std::clamp(memory / 4, 16 * MiB, 1 * GiB)));
   // Sockets are direct and take none. An open file pins some 2 KiB of the kernel's memory.
   const uint64_t in_use = 1024 + 2 * uint64_t{config.disk.queue_size};

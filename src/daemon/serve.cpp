@@ -84,7 +84,7 @@ int serve(const config::Loaded& loaded, const config::Sources& sources, Invocati
   const config::Config& config = *loaded.config;
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGXFSZ}) signal(number, SIG_IGN);  // EPIPE and EFBIG say the same
   log::Logger logger(static_cast<log::Level>(config.log.level), STDERR_FILENO,
                      config.log.format == config::LogFormat::json ? log::Form::json : log::Form::text);
   const auto stop = [&logger](int code) {

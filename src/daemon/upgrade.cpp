@@ -94,7 +94,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 sigset_t set_to_default(const Invocation& invocation) {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGPIPE, SIGIO}) {
+  for (const int number : {SIGPIPE, SIGXFSZ, SIGIO}) {
     if (std::ranges::find(invocation.ignored, number) == invocation.ignored.end()) sigaddset(&set, number);
   }
   return set;

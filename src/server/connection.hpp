@@ -54,8 +54,8 @@ class Connection final : public Timer,
   void drain();
   /// Its request began with those.
   [[nodiscard]] bool uses(const Settings& settings) const { return talk_ && talk_->settings == &settings; }
-  /// At the end of a turn in which it put itself in Context::referrers: sends what can go by reference.
-  void send_pages();
+  /// At the end of a turn in which it put itself in Context::referrers: sends what can go by reference. Bytes.
+  size_t send_pages();
   /// A handler's, whose requests use nothing of the settings before.
   void use(Settings& settings) {
     if (talk_) talk_->use(settings);

@@ -11,7 +11,7 @@ namespace uringd::server {
 namespace {
 
 constexpr size_t worth_referring_bytes = cache::Entry::worth_paging_bytes;
-constexpr size_t most_bytes = size_t{2} << 20;  // of one connection in one turn
+constexpr size_t most_bytes = size_t{512} << 10;  // of one connection in one turn
 
 }  // namespace
 
@@ -36,8 +36,8 @@ void Connection::on_installed(int descriptor) {
   context_.disk.keep_descriptor(socket_, descriptor);
 }
 
-void Connection::send_pages() {
-  if (state_ != State::sending) return;
+size_t Connection::send_pages() {
+  if (state_ != State::sending) return 0;
   const int descriptor = context_.disk.descriptor_of(socket_);
   CHECK(!send_lent_ && descriptor >= 0 && talk_->output.pinned());
   const Output::Rest rest = talk_->output.rest();
@@ -50,16 +50,25 @@ void Connection::send_pages() {
       context_.pages->offset_of(static_cast<const char*>(body.iov_base)), bytes, descriptor);
   if (sent.end == disk::Transferred::End::broken) {
     ++context_.counters.aborted;
-    return begin_close();
+    begin_close();
+    return 0;
   }
-  if (const size_t total = sent.before + sent.bytes; total > 0) {
+  const size_t total = sent.before + sent.bytes;
+  if (total > 0) {
     on_sent(total);
-    if (talk_->output.sent(total)) return on_sent_all();
+    if (talk_->output.sent(total)) {
+      on_sent_all();
+      return total;
+    }
   }
-  if (sent.bytes == bytes) return context_.referrers.push_back(tag(Step::send));
+  if (sent.bytes == bytes) {
+    context_.referrers.push_back(tag(Step::send));
+    return total;
+  }
   poll_lent_ = true;
   ++lent_;
   context_.ring.poll_writable(socket_, tag(Step::poll));
+  return total;
 }
 
 }  // namespace uringd::server

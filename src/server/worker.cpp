@@ -23,7 +23,8 @@ constexpr uint64_t waiting_sleep_ms = 50;  // while something waits that only a 
 constexpr uint64_t idle_before_trim_ms = 1000;
 constexpr uint64_t worth_trimming = 256;  // entries
 constexpr uint64_t last_moment_ms = 100;
-constexpr uint32_t first_connections = 256;  // whose memory is touched at start
+constexpr size_t referred_bytes_a_turn = size_t{4} << 20;  // some milliseconds
+constexpr uint32_t first_connections = 256;                // whose memory is touched at start
 constexpr size_t first_blocks = 32;
 
 // Address space only, and room for a capacity that grows. What does not fit lies where small bodies do.
@@ -158,13 +159,20 @@ void Worker::Implementation::dispatch(const uring::Completion& completion) {
   }
 }
 
-// Each once: what sends more, or answers another request by it, is among those of the next turn.
+// Each once: what sends more, or answers another request by it, is among those of the next turn; so are those whom this
+// one has no bytes left for, before the others.
 void Worker::Implementation::send_pages() {
   referrers.swap(context.referrers);
-  for (const uring::Tag& tag : referrers) {
-    if (Connection* connection = slab.find(tag.slot, tag.generation)) connection->send_pages();
+  size_t spent = 0;
+  size_t reached = 0;
+  for (; reached < referrers.size() && spent < referred_bytes_a_turn; ++reached) {
+    const uring::Tag& tag = referrers[reached];
+    if (Connection* connection = slab.find(tag.slot, tag.generation)) spent += connection->send_pages();
   }
-  referrers.clear();
+  referrers.erase(referrers.begin(), referrers.begin() + static_cast<std::ptrdiff_t>(reached));
+  referrers.insert(referrers.end(), context.referrers.begin(), context.referrers.end());
+  context.referrers.clear();
+  referrers.swap(context.referrers);
 }
 
 void Worker::Implementation::end_of_turn() {

@@ -97,7 +97,7 @@ struct Worker::Implementation final : AcceptSink, Replies {
   Context context;
   std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
   std::deque<Parked> parked;
-  std::vector<uring::Tag> referrers;  // empty between two turns
+  std::vector<uring::Tag> referrers;            // empty between two turns
   std::deque<std::shared_ptr<Errand>> errands;  // the first is being worked on
   uint64_t mail = 0;
   uint64_t sent_seen = 0;      // bytes

@@ -49,9 +49,10 @@ class PageMemory {
   Fd file_;
   char* area_;
   size_t bytes_;
-  std::map<size_t, size_t> free_;                     // by offset
-  std::set<std::pair<size_t, size_t>> free_by_size_;  // the same: bytes, offset
-  std::array<Range, 8> kept_{};                       // freed, never sent, their pages still there
+  std::map<size_t, size_t> free_;                               // by offset
+  std::set<std::pair<size_t, size_t>> free_by_size_;            // the same: bytes, offset
+  static constexpr size_t most_kept_bytes = size_t{256} << 10;  // of each: 2 MiB in all
+  std::array<Range, 8> kept_{};                                 // freed, never sent, their pages still there
 };
 
 }  // namespace uringd

@@ -12,11 +12,12 @@
 namespace uringd::daemon {
 
 struct Resources {
-  std::vector<int> cpus;           // that the affinity mask allows, ascending; at least one
-  double cpu_quota = 0;            // CPUs' worth of time by cgroup; 0: no quota
-  uint64_t memory_bytes = 0;       // the machine's, or the cgroup's limit where that is lower
-  uint64_t descriptors = 0;        // RLIMIT_NOFILE after raising soft to hard
-  uint64_t memory_lock_bytes = 0;  // RLIMIT_MEMLOCK, or UINT64_MAX where it does not bind (CAP_IPC_LOCK: root)
+  std::vector<int> cpus;               // that the affinity mask allows, ascending; at least one
+  double cpu_quota = 0;                // CPUs' worth of time by cgroup; 0: no quota
+  uint64_t memory_bytes = 0;           // the machine's, or the cgroup's limit where that is lower
+  uint64_t descriptors = 0;            // RLIMIT_NOFILE after raising soft to hard
+  bool address_space_bounded = false;  // RLIMIT_AS
+  uint64_t memory_lock_bytes = 0;      // RLIMIT_MEMLOCK, or UINT64_MAX where it does not bind (CAP_IPC_LOCK: root)
 };
 
 /// `root` is where /proc and /sys lie ("" for the real ones): tests give a tree of their own.

@@ -29,7 +29,11 @@ class ResidentBlocks {
     const uint64_t behind = (offset + bytes - 1) / block_bytes + 1;
     uint64_t block = offset / block_bytes;
     while (block < behind && block < seen_.size() && seen_[block]) ++block;
-    if (block == behind) return transfer.resident(file, offset, bytes, true);
+    if (block == behind) {
+      if (transfer.resident(file, offset, bytes, true)) return true;
+      seen_.clear();  // they are being taken away
+      return false;
+    }
     const uint64_t first = block * block_bytes;
     const uint64_t end = std::min(behind * block_bytes, size_bytes);
     if (transfer.resident(file, first, end - first, false)) {

@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -92,6 +95,32 @@ TEST_CASE("freed memory goes back to the kernel, but for a few pieces that were 
   const std::span<char> again = memory->allocate(10 * kPage);
   CHECK(resident_bytes(*memory) == 80 * kPage);  // one of those
   memory->free(again, true);
+}
+
+TEST_CASE("a large piece goes back to the kernel whether it was sent or not") {
+  const auto memory = PageMemory::create(size_t{4} << 20);
+  memory->free(memory->allocate((size_t{256} << 10) + 1), false);
+  CHECK(resident_bytes(*memory) == 0);
+  memory->free(memory->allocate(size_t{256} << 10), false);
+  CHECK(resident_bytes(*memory) == size_t{256} << 10);
+}
+
+// A hole in a huge page that a socket holds is written by the page's next owner.
+TEST_CASE("its pages are never huge ones") {
+  const auto memory = PageMemory::create(size_t{4} << 20);
+  const std::span<char> piece = memory->allocate(kPage);
+  std::ifstream maps("/proc/self/smaps");
+  const auto address = reinterpret_cast<uintptr_t>(piece.data());
+  bool ours = false, found = false;
+  for (std::string line; std::getline(maps, line) && !found;) {
+    uintptr_t first = 0, end = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &first, &end) == 2) ours = first <= address && address < end;
+    if (!ours || !line.starts_with("VmFlags:")) continue;
+    found = true;
+    CHECK((line + " ").find(" nh ") != std::string::npos);
+  }
+  CHECK(found);
+  memory->free(piece, true);
 }
 
 TEST_CASE("where no range is long enough there is no piece") {

@@ -257,6 +257,13 @@ TEST_CASE("streams get what is configured, but no more than an eighth of the mem
   CHECK(worker_options(config, of(2, 24 * GiB), 0).stream_memory_bytes == 16 * MiB);
 }
 
+TEST_CASE("where address space is limited the cache takes none for pages") {
+  Resources resources = of(4, 24 * GiB);
+  CHECK(worker_options(config::default_config(), resources, 0).cache_pages);
+  resources.address_space_bounded = true;
+  CHECK(!worker_options(config::default_config(), resources, 0).cache_pages);
+}
+
 TEST_CASE("8 MiB of all streams' memory are registered, or half of what may be locked") {
   const config::Config config = config::default_config();
   Resources resources = of(4, 24 * GiB);

@@ -84,6 +84,9 @@ TEST_CASE("a known block whose sample has gone is not there") {
   CHECK(file.has(0, kBlock));
   file.cache.from = 1;
   CHECK(!file.has(0, 100));
+  file.cache.from = 0;
+  CHECK(file.has(0, 100));
+  CHECK(!file.cache.looks.front().sampled);  // nothing of the file is believed any more
 }
 
 TEST_CASE("after ten seconds all is looked for anew") {
