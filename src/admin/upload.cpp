@@ -13,7 +13,7 @@ bool GrowingBytes::append(std::span<const char> bytes) {
     const size_t wanted = std::max({needed, 2 * capacity_, least_bytes});
     auto* grown = static_cast<char*>(std::realloc(memory_.get(), wanted));
     if (!grown) return false;
-    static_cast<void>(memory_.release());
+    [[maybe_unused]] const char* moved = memory_.release();
     memory_.reset(grown);
     capacity_ = wanted;
   }

@@ -122,7 +122,7 @@ bool AdminWorker::stop(std::chrono::milliseconds patience) {
   if (ended_.wait_for(patience) != std::future_status::ready) mailbox_.post(server::Command::abort);
   if (ended_.wait_for(abort_patience) != std::future_status::ready) {
     thread_.detach();
-    static_cast<void>(admin_.release());  // it is used still
+    [[maybe_unused]] const auto* in_use_still = admin_.release();
     return false;
   }
   thread_.join();
