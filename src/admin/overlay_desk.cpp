@@ -71,6 +71,7 @@ class Serve final : public HomingErrand {
     place.serve(table_);
     return true;
   }
+  [[nodiscard]] bool quick() const override { return true; }
 
  private:
   Overlays::Shared table_;

@@ -40,6 +40,7 @@ class Pulse {
  private:
   struct Beat final : HomingErrand {
     bool work(const server::Workplace& /*place*/) override { return true; }
+    [[nodiscard]] bool quick() const override { return true; }
   };
   struct Waiting {
     server::Ticket ticket;

@@ -64,6 +64,7 @@ struct Worker::Implementation final : AcceptSink, Replies {
   void abort();
   [[nodiscard]] bool drained() const;
   void work_on_errands();
+  [[nodiscard]] bool work_on(std::shared_ptr<Errand>& errand);
 
   // worker_handler.cpp: a handler's answers on their way to its clients
   [[nodiscard]] Connection* client_of(const Ticket& ticket);
@@ -98,7 +99,7 @@ struct Worker::Implementation final : AcceptSink, Replies {
   std::deque<Acceptor> acceptors;  // a deque: their addresses are lent
   std::deque<Parked> parked;
   std::vector<uring::Tag> referrers;            // empty between two turns
-  std::deque<std::shared_ptr<Errand>> errands;  // the first is being worked on
+  std::deque<std::shared_ptr<Errand>> errands;  // the next slice is the first one's
   uint64_t mail = 0;
   uint64_t sent_seen = 0;      // bytes
   uint64_t trimmed_at = 0;     // entries that had been dropped for idleness at the last malloc_trim

@@ -61,7 +61,9 @@ void Worker::Implementation::on_mail() {
   if (commands & static_cast<uint32_t>(Command::drain)) begin_drain();
   if (commands & static_cast<uint32_t>(Command::abort)) abort();
   if (context.handler && commands & static_cast<uint32_t>(Command::call)) context.handler->on_call();
-  for (std::shared_ptr<Errand>& errand : mailbox.take_errands()) errands.push_back(std::move(errand));
+  for (std::shared_ptr<Errand>& errand : mailbox.take_errands()) {
+    if (!errand->quick() || !work_on(errand)) errands.push_back(std::move(errand));
+  }
   for (disk::Notice& notice : mailbox.take_notices()) disk.on_notice(std::move(notice));
   if (commands & static_cast<uint32_t>(Command::pass)) mailbox.pass();  // what was posted before it is carried out
   ring.read(mailbox.descriptor(), mail_bytes(), 0, {.kind = uring::Kind::mailbox});
@@ -107,13 +109,19 @@ void Worker::Implementation::add_listener(Listener listener, size_t beside) {
   acceptors.back().arm(clock.monotonic_ms);
 }
 
-// A slice of the first one.
+// A slice of the first one, which then is the last: a short one does not wait for the whole of a long one.
 void Worker::Implementation::work_on_errands() {
-  if (!errands.front()->work(Workplace(cache, disk, clock.monotonic_ms, &context.overlays))) return;
-  std::shared_ptr<Errand> done = std::move(errands.front());
+  std::shared_ptr<Errand> first = std::move(errands.front());
   errands.pop_front();
-  Errand& errand = *done;
-  errand.go_home(std::move(done));
+  if (!work_on(first)) errands.push_back(std::move(first));
+}
+
+// True: it is done, and has gone home.
+bool Worker::Implementation::work_on(std::shared_ptr<Errand>& errand) {
+  if (!errand->work(Workplace(cache, disk, clock.monotonic_ms, &context.overlays))) return false;
+  Errand& done = *errand;
+  done.go_home(std::move(errand));
+  return true;
 }
 
 bool Worker::Implementation::served_out() const {

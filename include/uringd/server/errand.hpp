@@ -1,7 +1,7 @@
 // Errand: work that another thread asks of a worker because only the worker may look at what it owns: a list of its
 // cache's entries, dropping some. Posted to the worker's mailbox by any thread, worked on in slices, one at the end of
-// a turn, the errands one after the other; then it goes home. The worker keeps serving meanwhile: entries come and go
-// between two slices.
+// a turn, the errands by turns; then it goes home. The worker keeps serving meanwhile: entries come and go between two
+// slices. A quick one waits for no others: it is carried out as soon as the worker takes it, in the order of posting.
 //
 //   posted ──► work() … work() ──► go_home()          a worker that ends drops what it did not come to
 //
@@ -56,6 +56,8 @@ class Errand {
   virtual ~Errand() = default;
   /// One slice. True: it is done.
   [[nodiscard]] virtual bool work(const Workplace& place) = 0;
+  /// One slice of next to no work is all that there is.
+  [[nodiscard]] virtual bool quick() const { return false; }
   /// Done: `self`, the worker's reference, goes to whoever waits, so that it is not destroyed on the worker's time.
   /// The worker's thread; never waits.
   virtual void go_home(std::shared_ptr<Errand> self) = 0;

@@ -37,6 +37,7 @@ struct World {
   void come_round(server::Mailbox& worker) {
     for (auto& errand : worker.take_errands()) {
       server::Errand& one = *errand;
+      CHECK(one.quick());
       one.go_home(std::move(errand));
     }
     calls.carry_out();

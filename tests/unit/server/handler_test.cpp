@@ -294,3 +294,30 @@ TEST_CASE("a call reaches the handler, and an errand goes home after its last sl
   errand->home.reset();
   CHECK(errand.use_count() == 1);
 }
+
+TEST_CASE("a quick errand waits for no long one, and long ones go on by turns") {
+  struct Working final : server::Errand {
+    Working(int slices, bool is_quick, std::string& into, char its_name)
+        : left(slices), fast(is_quick), order(into), name(its_name) {}
+    bool work(const server::Workplace&) override { return --left <= 0; }
+    void go_home(std::shared_ptr<server::Errand> self) override {
+      order += name;
+      home = std::move(self);
+    }
+    [[nodiscard]] bool quick() const override { return fast; }
+    int left;
+    bool fast;
+    std::string& order;
+    char name;
+    std::shared_ptr<server::Errand> home;
+  };
+  HandledWorker world;
+  std::string order;
+  const std::shared_ptr<Working> errands[] = {
+      std::make_shared<Working>(100, false, order, 'l'), std::make_shared<Working>(3, false, order, 's'),
+      std::make_shared<Working>(1, true, order, 'p'), std::make_shared<Working>(1, true, order, 'q')};
+  for (const auto& errand : errands) world.mailbox.post(errand);
+  REQUIRE(world.until([&] { return order.size() == 4; }));
+  CHECK(order == "pqsl");
+  for (const auto& errand : errands) errand->home.reset();
+}
