@@ -13,6 +13,7 @@ namespace uringd::admin {
 namespace {
 
 constexpr size_t most_drops = 16;
+constexpr size_t most_waiting = 128;
 constexpr uint64_t use_again = 200;  // times what it cost
 constexpr uint64_t longest_use_ns = 5'000'000'000;
 
@@ -30,13 +31,32 @@ std::vector<std::string> names_of(const config::Config& config) {
   return names;
 }
 
+server::Answer no_site() {
+  return say_error(404, "no site has that host", "leave site out for the first one; /cache lists them");
+}
+
 }  // namespace
 
 void CacheDesk::use(std::shared_ptr<const server::Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   overlays_.use(snapshot_);
   kept_.reset();
-  outdated_ = listing_;
+  ++changes_;
+  std::vector<Waiting> gone;
+  for (Waiting& one : std::exchange(waiting_, {})) {
+    const auto site = place_of(one.site_id);
+    one.site = site.value_or(0);
+    one.changes = changes_;
+    (site ? waiting_ : gone).push_back(std::move(one));
+  }
+  for (const Waiting& one : gone) replies_->answer(one.ticket, no_site());
+}
+
+std::optional<uint32_t> CacheDesk::place_of(uint32_t site_id) const {
+  for (uint32_t site = 0; site < snapshot_->config().sites.size(); ++site) {
+    if (snapshot_->site_id(site) == site_id) return site;
+  }
+  return {};
 }
 
 // A name as the configuration has it, "*.example.org" too, else the site that serves that host: exact beats the longest
@@ -58,8 +78,7 @@ std::expected<uint32_t, server::Answer> CacheDesk::site_of(std::string_view quer
     }
   }
   if (best) return *best;
-  return std::unexpected(
-      say_error(404, "no site has that host", "leave site out for the first one; /cache lists them"));
+  return std::unexpected(no_site());
 }
 
 server::Answer CacheDesk::page_of(const Listing& listing, const Waiting& waiting) const {
@@ -73,9 +92,10 @@ server::Handling CacheDesk::list(const server::Asked& asked, const Routed& route
   if (!question) return say_error(400, "that is no question", question.error());
   const auto site = site_of(routed.query);
   if (!site) return site.error();
-  Waiting waiting{asked.ticket, *site, std::move(*question)};
+  Waiting waiting{asked.ticket, *site, snapshot_->site_id(*site), changes_, std::move(*question)};
   if (kept_ && (steady_ns() >= kept_->until_ns || kept_->overlays != overlays_.table())) kept_.reset();
-  if (kept_ && kept_->site == *site) return page_of(*kept_->listing, waiting);
+  if (kept_ && kept_->site_id == waiting.site_id) return page_of(*kept_->listing, waiting);
+  if (waiting_.size() == most_waiting) return say_error(503, "too many wait for a listing", "ask again in a moment");
   waiting_.push_back(std::move(waiting));
   begin_listing();
   return server::Later{};
@@ -84,34 +104,34 @@ server::Handling CacheDesk::list(const server::Asked& asked, const Routed& route
 void CacheDesk::begin_listing() {
   if (listing_ || waiting_.empty()) return;
   listing_ = true;
-  outdated_ = false;
-  const uint32_t site =
-      std::min<uint32_t>(waiting_.front().site, static_cast<uint32_t>(snapshot_->config().sites.size() - 1));
+  const uint32_t site = waiting_.front().site;
   std::vector<std::shared_ptr<Inventory>> inventories;
   for (size_t worker = 0; worker < workers_.size(); ++worker) {
     inventories.push_back(std::make_shared<Inventory>(snapshot_, site));
   }
-  send_round(calls_, workers_, inventories, [this, site, inventories] { on_listed(site, inventories); });
+  const Round round{waiting_.front().site_id, changes_};
+  send_round(calls_, workers_, inventories, [this, round, inventories] { on_listed(round, inventories); });
 }
 
-// Who asked while the round was under way gets its result too, unless something was dropped since: whoever drops an
-// entry and then asks shall not see it.
-void CacheDesk::on_listed(uint32_t site, std::vector<std::shared_ptr<Inventory>> inventories) {
+// Who asked while the round was under way gets its result too, unless a drop was finished between its beginning and the
+// question: whoever drops an entry and then asks shall not see it. Whoever had asked before the round began is always
+// answered, so drops that come without a pause hold nobody up.
+void CacheDesk::on_listed(Round round, std::vector<std::shared_ptr<Inventory>> inventories) {
   uint64_t spent_ns = 0;
   for (const auto& inventory : inventories) spent_ns = std::max(spent_ns, inventory->spent_ns());
   const auto listing = std::make_shared<Listing>(std::move(inventories));
-  if (site < snapshot_->config().sites.size()) {
-    listing->put_over(overlays_.table(), snapshot_->site_id(site), static_cast<uint32_t>(workers_.size()), steady_ns());
-  }
+  listing->put_over(overlays_.table(), round.site_id, static_cast<uint32_t>(workers_.size()), steady_ns());
   listing_ = false;
-  if (!std::exchange(outdated_, false)) {
-    kept_ = Kept{site, listing, overlays_.table(), steady_ns() + std::min(use_again * spent_ns, longest_use_ns)};
-    std::vector<Waiting> served;
-    const auto first = std::ranges::partition(waiting_, [site](const Waiting& one) { return one.site != site; });
-    std::ranges::move(first, std::back_inserter(served));
-    waiting_.erase(first.begin(), first.end());
-    for (const Waiting& one : served) replies_->answer(one.ticket, page_of(*listing, one));
+  if (round.changes == changes_) {
+    kept_ =
+        Kept{round.site_id, listing, overlays_.table(), steady_ns() + std::min(use_again * spent_ns, longest_use_ns)};
   }
+  std::vector<Waiting> served;
+  for (Waiting& one : std::exchange(waiting_, {})) {
+    const bool good = one.site_id == round.site_id && one.changes <= round.changes;
+    (good ? served : waiting_).push_back(std::move(one));
+  }
+  for (const Waiting& one : served) replies_->answer(one.ticket, page_of(*listing, one));
   begin_listing();
 }
 
@@ -130,7 +150,7 @@ server::Handling CacheDesk::drop(const server::Asked& asked, const Routed& route
   send_round(calls_, workers_, drops, [this, drops, removed, ticket = asked.ticket] {
     --drops_;
     kept_.reset();
-    outdated_ = listing_;
+    ++changes_;
     size_t dropped = removed;
     for (const auto& drop : drops) dropped += drop->dropped();
     replies_->answer(ticket, say_json(200, "{\"dropped\":" + std::to_string(dropped) + "}\n"));

@@ -6,7 +6,7 @@
 // A listing costs the serving workers time, so it is used again for 200 times as long as making it took the slowest of
 // them: however many ask, they get at most 0.5 % of its time, and as much again for turns that are cut short and what
 // the looking pushes out of the CPU's caches (measured; with 64 times 20 clients that ask without a pause cost 5 %).
-// A small cache's is gone in a moment. Bounds: as many waiting as there are connections; 16 drops under way.
+// A small cache's is gone in a moment. Bounds: 128 waiting; 16 drops under way; beyond: 503.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ class CacheDesk {
     replies_ = &replies;
     overlays_.attach(replies);
   }
-  /// Another configuration: what was listed was of another one's sites.
+  /// Another configuration: what was listed was of another one's sites. Who waits for a site that is gone: 404.
   void use(std::shared_ptr<const server::Snapshot> snapshot);
 
   /// A listing that is not used again takes memory for nothing.
@@ -54,11 +54,17 @@ class CacheDesk {
  private:
   struct Waiting {
     server::Ticket ticket;
-    uint32_t site;
+    uint32_t site;     // its place in the configuration in force,
+    uint32_t site_id;  // and what it keeps across reloads
+    uint64_t changes;  // that a listing for it must know of
     PageQuestion question;
   };
+  struct Round {
+    uint32_t site_id;
+    uint64_t changes;  // before it began
+  };
   struct Kept {
-    uint32_t site;
+    uint32_t site_id;
     std::shared_ptr<const Listing> listing;
     server::Overlays::Shared overlays;  // that are in it
     uint64_t until_ns;
@@ -66,17 +72,18 @@ class CacheDesk {
   };
   /// Of ?site=, or the answer that says what is wrong with it.
   [[nodiscard]] std::expected<uint32_t, server::Answer> site_of(std::string_view query) const;
+  [[nodiscard]] std::optional<uint32_t> place_of(uint32_t site_id) const;
   [[nodiscard]] server::Answer page_of(const Listing& listing, const Waiting& waiting) const;
   void begin_listing();
-  void on_listed(uint32_t site, std::vector<std::shared_ptr<Inventory>> inventories);
+  void on_listed(Round round, std::vector<std::shared_ptr<Inventory>> inventories);
 
   Calls& calls_;
   const std::vector<server::Mailbox*>& workers_;
   server::Replies* replies_ = nullptr;
   std::shared_ptr<const server::Snapshot> snapshot_;
   std::vector<Waiting> waiting_;
-  bool listing_ = false;   // a round is under way,
-  bool outdated_ = false;  // and is not to be used for who asks from now on
+  bool listing_ = false;  // a round is under way
+  uint64_t changes_ = 0;  // drops that were finished, and configurations
   std::optional<Kept> kept_;
   size_t drops_ = 0;  // under way
   OverlayDesk overlays_;
