@@ -15,6 +15,7 @@ namespace {
 using server::Answer;
 
 constexpr uint64_t event_interval_ms = 1000;
+constexpr size_t most_listeners = 64;  // so that connections are left for health and metrics
 
 uint64_t now_ns(clockid_t clock) {
   timespec now{};
@@ -54,6 +55,9 @@ void FiguresDesk::gather_report() {
 server::Handling FiguresDesk::answer(const server::Asked& asked, const Routed& routed) {
   if (routed.endpoint == Endpoint::stream) {
     if (asked.request.method() != http::Method::head) {
+      if (listeners_.size() == most_listeners) {
+        return say_error(503, "too many listen to the stream", "ask /stats, or again when others have left");
+      }
       if (listeners_.empty()) event_due_ms_ = asked.now_ms;
       listeners_.push_back({asked.ticket});
     }

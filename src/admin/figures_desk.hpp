@@ -3,7 +3,8 @@
 // asks often waits for others instead of having each rendered anew. The stream has one event a second, rendered once
 // for all who listen; who is slow to take one gets the newest when it can. On the admin worker's thread.
 //
-// Bounds: one report, kept (50 KiB a worker); while somebody listens one set of figures more, and one event.
+// Bounds: one report, kept (50 KiB a worker); while somebody listens one set of figures more, and one event;
+// 64 listen at most, beyond: 503.
 #pragma once
 
 #include <cstdint>

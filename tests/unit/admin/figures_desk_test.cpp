@@ -134,3 +134,15 @@ TEST_CASE("a slow client gets the newest event when it can, one that left is for
   CHECK(world.heard(4) == 1);
   CHECK(world.clients.texts.back().contains("\"interval_s\":0,"));
 }
+
+TEST_CASE("at most 64 listen, so that streams take up no connections that health needs") {
+  World world;
+  for (uint64_t number = 1; number <= 64; ++number) world.listen(number, 0);
+  const auto refused = std::get<server::Answer>(world.ask(Endpoint::stream, 65));
+  CHECK(refused.status == 503);
+  CHECK(std::string(refused.body.begin(), refused.body.end()).contains("\"hint\":"));
+  world.listen(66, 0, "HEAD");
+  world.clients.gone = {7};
+  world.desk.on_turn(0);
+  world.listen(67, 500);
+}
