@@ -7,7 +7,8 @@
 // Health endpoints say nothing worth stealing and are asked by whatever name an orchestrator has: they are exempt.
 //
 // Origin: a browser says there which page sent a request. It must be a page of this very interface: scheme http or
-// https (a proxy may have added TLS), and the authority that Host has. Clients that are no browsers send none.
+// https (a proxy may have added TLS), and the authority that Host has. Clients that are no browsers send none; nobody
+// sends two.
 //
 // Token: never by a cookie or the URL, so no other page can make a browser send it.
 #include "access.hpp"
@@ -108,7 +109,8 @@ std::optional<server::Answer> Access::refuse(const server::Asked& asked, Need ne
     return say_error(403, "the Host field names somebody else",
                      "ask by an IP address, by localhost or by the machine's host name");
   }
-  if (const auto origin = request.find("origin"); origin && !same_origin(*origin, host.value_or(""))) {
+  const auto origin = request.find("origin");
+  if (origin && (request.find_next("origin", *origin) || !same_origin(*origin, host.value_or("")))) {
     return say_error(403, "the Origin field names another page", "pages of other origins may not use this interface");
   }
   const bool only_here = admin.listen && config::is_local(*admin.listen) && local(asked.peer);

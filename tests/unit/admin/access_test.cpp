@@ -71,6 +71,7 @@ TEST_CASE("only a page of this interface may send requests, to read as well as t
                              "localhost:9090", "file://localhost:9090", "http://localhost:9090.evil.example"}) {
     CAPTURE(origin);
     CHECK(with_origin(origin) == 403);
+    CHECK(with_origin("http://localhost:9090\r\nOrigin: " + std::string(origin)) == 403);
   }
   CHECK(status(One("/reload", "Origin: http://evil.example\r\nAuthorization: Bearer secret\r\n", "POST"), Need::token,
                here) == 403);
