@@ -73,7 +73,8 @@ Result<void> Server::start() {
     if (logs_[worker].file.open()) workers_.post(worker, std::move(logs_[worker]));
     auto own = listeners_.of_worker(worker);
     if (!own) {
-      static_cast<void>(admin_.stop(Milliseconds(0)));  // it knows the workers
+      const bool stopped = admin_.stop(Milliseconds(0));  // it knows the workers
+      if (!stopped) give_up(own.error());
       workers_.give_up();
       return std::unexpected(own.error());
     }
@@ -81,6 +82,15 @@ Result<void> Server::start() {
   }
   workers_.go(std::move(listeners));
   return {};
+}
+
+// The admin thread goes on, and uses what would be freed.
+void Server::give_up(const Error& error) {
+  admin_listeners_.let_go();
+  listeners_.let_go();
+  flush_log();
+  std::fprintf(stderr, "uringd: %s\n", error.message.c_str());
+  _exit(1);
 }
 
 // What was asked for is more than the limit of open files leaves room for.

@@ -58,6 +58,7 @@ class Server final : admin::Steering {
 
   // server.cpp: start and end
   Result<void> start();
+  [[noreturn]] void give_up(const Error& error);
   [[nodiscard]] static server::HelperWork work_of(const std::shared_ptr<const server::Snapshot>& snapshot);
   void announce();
   void tell_connection_limit();
