@@ -25,10 +25,6 @@ uint64_t steady_ns() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
 }
 
-int64_t wall_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 uint64_t fresh_seed() {
   uint64_t seed = 0;
   CHECK(getrandom(&seed, sizeof seed, GRND_INSECURE) == sizeof seed);  // never waits (getrandom(2))
@@ -162,7 +158,6 @@ std::shared_ptr<const Overlay> OverlayDesk::made_of(const http::Request& request
         http::MediaTypes(config.types).of(as_index ? std::string(path) + index.front() : overlay->path).value;
   }
   overlay->cache_control = joined(request, "Cache-Control");
-  overlay->modified_s = wall_s();
   overlay->put_ns = steady_ns();
   overlay->density = http::density_of(overlay->content_type);
   const size_t size = upload ? upload->size() : 0;

@@ -122,8 +122,7 @@ Connection::Handled Connection::reply_overlay(const Overlay& overlay) {
   if (!coding) return reply_status(may_come ? 503 : 406, {.by_coding = true});
   std::array<char, site::HeaderRules::most_bytes + Overlay::most_field_bytes + most_location_bytes + 128> lines;
   const site::HeaderLines written = overlay_lines(overlay, lines);
-  const Handled handled =
-      reply_source(Source(overlay, *coding, {lines.data(), written.bytes}, written.omitted, context_.clock.wall_s));
+  const Handled handled = reply_source(Source(overlay, *coding, {lines.data(), written.bytes}, written.omitted));
   if (handled != Handled::flush_first) overlay.hits->count(context_.worker);
   return handled;
 }

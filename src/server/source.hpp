@@ -48,15 +48,17 @@ struct Connection::Source {
         compressible(false),
         file(&opened) {}
 
-  /// `fields`: its field lines, and what of those that we make ourselves is left out.
-  Source(const Overlay& overlay, http::Coding sent, std::string_view fields, uint8_t omitted, int64_t now_s)
+  /// `fields`: its field lines, and what of those that we make ourselves is left out. No Last-Modified: when the
+  /// overlay is deleted an older file is back, which by the overlay's date would seem to be what the client has (a
+  /// false 304).
+  Source(const Overlay& overlay, http::Coding sent, std::string_view fields, uint8_t omitted)
       : size(overlay.body(sent).bytes.size()),
         etag(omitted & site::omit_etag ? std::string_view{} : overlay.body(sent).etag()),
         content_type(overlay.content_type),
         lines(fields),
         coding(sent),
-        modified_s(overlay.modified_s),
-        has_modified(!(omitted & site::omit_last_modified) && modified_s > 1 && modified_s <= now_s),
+        modified_s(0),
+        has_modified(false),
         server(!(omitted & site::omit_server)),
         ranged(!(omitted & site::omit_accept_ranges)),
         siblings(false),

@@ -86,11 +86,10 @@ TEST_CASE_FIXTURE(Place, "HEAD, conditions and ranges, several too, are as for a
   CHECK(head.content_length() == body.size());
   CHECK(head.field("ETag") == etag);
   CHECK(head.field("Accept-Ranges") == "bytes");
-  const std::string modified = head.field("Last-Modified");
-  CHECK(!modified.empty());
+  CHECK(!head.has("Last-Modified"));  // by which an older file would be "not modified" once the overlay is deleted
   CHECK(client.get("/big.bin").body == body);
   CHECK(client.get("/big.bin", "If-None-Match: " + etag + "\r\n").status == 304);
-  CHECK(client.get("/big.bin", "If-Modified-Since: " + modified + "\r\n").status == 304);
+  CHECK(client.get("/big.bin", "If-Modified-Since: " + head.field("Date") + "\r\n").status == 200);
   CHECK(client.get("/big.bin", "If-Match: \"other\"\r\n").status == 412);
   Response part = client.get("/big.bin", "Range: bytes=70000-70009\r\n");
   CHECK(part.status == 206);

@@ -59,8 +59,7 @@ struct Overlay {
   std::string path;
   std::string content_type;
   std::string cache_control;  // "": what the site's rules say
-  int64_t modified_s = 0;     // when it was put (wall clock),
-  uint64_t put_ns = 0;        // and by the steady one
+  uint64_t put_ns = 0;        // by the steady clock; it has no Last-Modified: its entity tag alone validates
   http::Density density = http::Density::other;
   std::array<OverlayBody, http::coding_count> bodies;  // by coding; identity's is there always
   http::CodingSet settled;  // codings of which there will be no other body: the best is there, or none is worth it
