@@ -115,8 +115,12 @@ TEST_CASE_FIXTURE(Tree, "copies of held, compressible files") {
     }
   });
   row("RFC 9110 §13.1.2", "a copy's tag is answered with 304, that tag and Vary", [&] {
-    const std::string tag = get_coded(server, "/style.css", "br").field("ETag");
-    const Response response = get(server, "/style.css", accept_encoding("br") + "If-None-Match: " + tag + "\r\n");
+    std::string tag;
+    Response response;
+    for (int i = 0; i < 5 && response.status != 304; ++i) {  // the best copy may take the quick one's place in between
+      tag = get_coded(server, "/style.css", "br").field("ETag");
+      response = get(server, "/style.css", accept_encoding("br") + "If-None-Match: " + tag + "\r\n");
+    }
     CHECK(response.status == 304);
     CHECK(response.field("ETag") == tag);
     CHECK(lists(response, "Vary", "Accept-Encoding"));
