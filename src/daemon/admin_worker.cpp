@@ -34,7 +34,7 @@ server::WorkerOptions admin_options(const config::Config& config) {
                   .unbounded_workers = 1,
                   .restricted = config.server.sandbox};
   options.connection_slots = most_connections;
-  options.parked_limit = 16;
+  options.parked_limit = most_connections;  // single accepts: none is closed because many came at once
   options.cache_bytes = 0;
   options.kept_files = 0;
   options.stream_memory_bytes = size_t{64} << 10;  // never touched
