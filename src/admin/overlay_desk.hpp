@@ -1,6 +1,6 @@
 // OverlayDesk: PUT /cache/PATH, and the table of overlays that all workers serve. It keeps the newest; each change is a
 // round of errands to the workers, and is answered when all of them serve it. Compressed copies follow an upload, one
-// at a time, made by the thread of least priority. Part of the admin's handler; its worker's thread only.
+// at a time, made by the thread of low priority. Part of the admin's handler; its worker's thread only.
 //
 //   PUT: begin() ──► Upload, piece by piece ──► put() ──► (a round) ──► 201, 204
 //                                                  └─► copies: quick ones, then the best ──► a round each

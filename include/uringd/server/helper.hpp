@@ -2,7 +2,7 @@
 // trees for preload. It is also the only writer of disk::Sites: it looks whether a site's root is another directory
 // now, and tells every worker. It has a small ring of its own, on which it waits for its jobs, for inotify and for the
 // opens of roots, so that a root on a dead mount does not hold it up. It reads no served file: what needs that (copies,
-// listings that people see, error pages) is done by a second thread at the least priority, which it owns. Maps' files
+// listings that people see, error pages) is done by a second thread at a low priority, which it owns. Maps' files
 // it reads itself, by operations on its ring, and builds their tables in slices: it is the only writer of site::Maps
 // too.
 //
@@ -84,7 +84,7 @@ class Helper {
   /// Any thread: `thing` is destroyed by the helper thread, which may wait for a disk. Destroyed at once where the
   /// thread does not run.
   void dispose(std::shared_ptr<const void> thing);
-  /// Any thread: a compressed copy, made by the thread of least priority, which calls `done` with it (nullptr: not
+  /// Any thread: a compressed copy, made by the thread of low priority, which calls `done` with it (nullptr: not
   /// worth it), or never, where the process ends before. False: too many wait.
   [[nodiscard]] bool encode(disk::EncodeOrder order, std::function<void(std::shared_ptr<const std::string>)> done);
   /// Ends both threads. False: one is stuck in a system call, or deep in a copy on a busy machine, and was left behind;
