@@ -57,8 +57,9 @@ void tell_cache_control(const Inquiry& inquiry, const Representation& representa
     if (matches && sets) return;
   }
   const size_t from = at + field.size();
-  inquiry.story.tell("headers", "cache_control says " + quoted(lines.substr(from, lines.find("\r\n", from) - from)) +
-                                    " of " + shown(representation.description.type.value));
+  inquiry.story.tell("headers", "cache_control says " +
+                                    shown_in_quotes(lines.substr(from, lines.find("\r\n", from) - from)) + " of " +
+                                    shown(representation.description.type.value));
 }
 
 }  // namespace

@@ -130,7 +130,7 @@ class Search {
     }
     std::string words = place(name);
     if (!as_asked()) words += of_directory_ ? ", because index has " : ", because extensions has ";
-    if (!as_asked()) words += quoted(of_directory_ ? names_[index_] : names_[index_].substr(1));
+    if (!as_asked()) words += shown_in_quotes(of_directory_ ? names_[index_] : names_[index_].substr(1));
     tell(words + ": " + bytes_text(opened.attributes.size_bytes));
     return {.status = 200, .name = name, .file = std::move(opened.file), .attributes = opened.attributes};
   }

@@ -38,11 +38,11 @@ void tell_site(const Inquiry& inquiry) {
   if (count == 1) {
     words += "there is no other";
   } else if (!name) {
-    words += "no site has a host for " + quoted(sent) + ", and it is the first";
+    words += "no site has a host for " + shown_in_quotes(sent) + ", and it is the first";
   } else if (*name == *host) {
-    words += "its host is " + quoted(*name);
+    words += "its host is " + shown_in_quotes(*name);
   } else {
-    words += "its host " + quoted(*name) + " matches " + quoted(*host);
+    words += "its host " + shown_in_quotes(*name) + " matches " + shown_in_quotes(*host);
   }
   inquiry.story.tell("site", words);
 }
@@ -56,7 +56,7 @@ std::string outcome_of(const config::Rewrite& rule) {
 std::string captures_of(const site::RewriteTrace& trace) {
   std::string text;
   for (size_t index = 1; index < trace.captures.size(); ++index) {
-    text += (index == 1 ? ": $" : ", $") + std::to_string(index) + " = " + quoted(trace.captures[index]);
+    text += (index == 1 ? ": $" : ", $") + std::to_string(index) + " = " + shown_in_quotes(trace.captures[index]);
   }
   return text;
 }
@@ -80,8 +80,8 @@ void tell_rules(const Inquiry& inquiry, const site::RewriteTrace& trace) {
   }
   for (const site::MapLookup& lookup : trace.lookups) {
     const config::Map& map = inquiry.snapshot.config().maps[lookup.map];
-    inquiry.story.tell("map", shown(map.name) + "[" + quoted(lookup.key) + "] " +
-                                  (lookup.found ? "= " : "is not there: ") + quoted(lookup.value) + " (" +
+    inquiry.story.tell("map", shown(map.name) + "[" + shown_in_quotes(lookup.key) + "] " +
+                                  (lookup.found ? "= " : "is not there: ") + shown_in_quotes(lookup.value) + " (" +
                                   shown(map.file) + ")");
   }
 }
@@ -100,7 +100,7 @@ void tell_route(const Inquiry& inquiry, const site::RewriteTrace& trace) {
   tell_rules(inquiry, trace);
   if (route.path.empty()) return;
   std::string words = shown(route.path);
-  if (route.has_query) words += ", query " + quoted(route.query);
+  if (route.has_query) words += ", query " + shown_in_quotes(route.query);
   if (route.rewritten) words += " (internal)";
   inquiry.story.tell("path", words);
   if (route.place.prefix_bytes == 0) return;
@@ -113,7 +113,7 @@ std::string why_invalid(std::string_view target) {
   const size_t path_bytes = std::min(target.find('?'), target.size());
   for (size_t index = 0; index < target.size(); ++index) {
     const auto byte = static_cast<unsigned char>(target[index]);
-    if (byte <= 0x20 || byte >= 0x7F) return quoted(target.substr(index, 1)) + " must be percent-encoded";
+    if (byte <= 0x20 || byte >= 0x7F) return shown_in_quotes(target.substr(index, 1)) + " must be percent-encoded";
     if (byte == '#') return "# and what follows is for the browser, not for a request";
     if (byte != '%' || index >= path_bytes) continue;
     const std::string_view code = target.substr(index, 3);

@@ -45,7 +45,7 @@ std::string shown(std::string_view text) {
   return result;
 }
 
-std::string quoted(std::string_view text) { return "\"" + shown(text) + "\""; }
+std::string shown_in_quotes(std::string_view text) { return "\"" + shown(text) + "\""; }
 
 std::string bytes_text(uint64_t size) { return std::to_string(size) + (size == 1 ? " byte" : " bytes"); }
 

@@ -2,6 +2,7 @@
 // may hold any byte: what could steer a terminal is escaped. One owner, the main thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,7 @@ namespace uringd::daemon {
 /// Control characters and what is no UTF-8 as \xNN.
 [[nodiscard]] std::string shown(std::string_view text);
 /// The same between double quotes.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string shown_in_quotes(std::string_view text);
 /// "a", "a and b", "a, b and c".
 [[nodiscard]] std::string listed(const auto& texts, std::string_view last = " and ");
 /// "1 byte", "17 bytes".

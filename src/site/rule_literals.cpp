@@ -74,7 +74,8 @@ struct Pieces {
     ++at;
     if (c == '+') {  // at least one: also what the repetition begins and ends with
       const int last = pieces.back();
-      pieces.insert(pieces.end(), {opaque, last});
+      pieces.push_back(opaque);
+      pieces.push_back(last);
       return true;
     }
     pieces.back() = opaque;
