@@ -12,6 +12,7 @@
 #include "uringd/daemon/privileges.hpp"
 #include "uringd/daemon/serve.hpp"
 #include "uringd/daemon/upgrade.hpp"
+#include "uringd/daemon/version.hpp"
 #include "uringd/uring/features.hpp"
 
 namespace {
@@ -60,7 +61,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   switch (options->action) {
-    case Options::Action::version: std::printf("uringd %s\n", URINGD_VERSION); return 0;
+    case Options::Action::version: std::fputs(uringd::daemon::version_text().c_str(), stdout); return 0;
     case Options::Action::help: std::fputs(uringd::daemon::help_text().c_str(), stdout); return 0;
     case Options::Action::features: return print_features();
     case Options::Action::health: return uringd::daemon::ask_health(options->sources, options->health_url);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server.hpp"
+#include "uringd/daemon/version.hpp"
 
 namespace uringd::daemon {
 namespace {
@@ -72,7 +73,7 @@ void Server::hand_admin_over() {
 admin::Standing Server::first_standing(std::string config_text) const {
   const int64_t now_ns = wall_ns();
   const auto monotonic = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
-  return {.version = URINGD_VERSION,
+  return {.version = std::string(version_number()),
           .started_ns = now_ns,
           .started_monotonic_ns = static_cast<uint64_t>(monotonic.count()),
           .config_file = sources_.file.value_or(""),
