@@ -1,9 +1,9 @@
-// Becoming server.user. Names are looked up (NSS), numbers are taken as they are: in a container without /etc/passwd
-// "65534:65534" works. Order: supplementary groups, group, user, capabilities, because each step takes away what the
-// one before it needs. Then everything is asked for again: of the calls, of the kernel's own account of every thread
-// (glibc carries setresuid(2) to all of them, nptl(7)), and by trying to go back.
-// A change of user clears the process' "dumpable" flag (prctl(2)), and that is left so: other processes of that user
-// cannot trace us or read our memory, and nothing here needs it (a process' own /proc/self/fd stays open to it).
+// Becoming server.user. Names are looked up (accounts), numbers are taken as they are: in a container without
+// /etc/passwd "65534:65534" works. Order: supplementary groups, group, user, capabilities, because each step takes away
+// what the one before it needs. Then everything is asked for again: of the calls, of the kernel's own account of every
+// thread (glibc carries setresuid(2) to all of them, nptl(7)), and by trying to go back. A change of user clears the
+// process' "dumpable" flag (prctl(2)), and that is left so: other processes of that user cannot trace us or read our
+// memory, and nothing here needs it (a process' own /proc/self/fd stays open to it).
 #include "uringd/daemon/privileges.hpp"
 
 #include <grp.h>
@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "uringd/config/nearest.hpp"
+#include "uringd/daemon/accounts.hpp"
 
 namespace uringd::daemon {
 
@@ -47,17 +48,6 @@ std::optional<uint32_t> number_of(std::string_view text) {
   return number;
 }
 
-/// The reentrant look-ups differ in their types alone. 0, or an errno; `found` is null where there is no such name.
-template <typename Entry, typename Call>
-int look_up(Call call, const std::string& name, Entry& entry, std::vector<char>& buffer, Entry*& found) {
-  buffer.resize(4096);
-  for (;;) {
-    const int error = call(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-    if (error != ERANGE || buffer.size() >= (size_t{1} << 24)) return error;  // a group of a million members
-    buffer.resize(buffer.size() * 4);
-  }
-}
-
 /// "; did you mean …?" from the local file: a directory service is not to be read whole for a hint.
 template <typename Next>
 std::string hint(const char* path, const std::string& name, Next next) {
@@ -70,54 +60,47 @@ std::string hint(const char* path, const std::string& name, Next next) {
   return nearest.empty() ? std::string() : "; did you mean " + in_quotes(nearest) + "?";
 }
 
+/// Where nothing can be looked up, a number is the way; in a static build the file is all there is.
 std::unexpected<Error> no_such(const char* kind, const char* path, const std::string& user, const std::string& name,
-                               int error, const char* (*next)(FILE*)) {
-  // These four also mean "not found" (getpwnam(3)).
-  if (error != 0 && error != ENOENT && error != ESRCH && error != EBADF && error != EPERM)
-    return failure(key(user) + "looking " + in_quotes(name) + " up: " + errno_text(error));
-  return failure(key(user) + "no such " + kind + (user == name ? "" : " " + in_quotes(name)) + hint(path, name, next));
+                               const char* (*next)(FILE*)) {
+  std::string text = key(user) + "no such " + kind + (user == name ? "" : " " + in_quotes(name));
+  if (access(path, F_OK) != 0)
+    return failure(text + ": there is no " + path + " here; give numbers, such as \"65534:65534\"");
+  if (names_come_from_files()) text += std::string(" in ") + path;
+  return failure(text + hint(path, name, next));
 }
 
-std::unexpected<Error> no_such_user(const std::string& user, const std::string& name, int error) {
-  return no_such("user", "/etc/passwd", user, name, error, [](FILE* file) -> const char* {
+std::unexpected<Error> no_such_user(const std::string& user, const std::string& name) {
+  return no_such("user", "/etc/passwd", user, name, [](FILE* file) -> const char* {
     const passwd* one = fgetpwent(file);
     return one == nullptr ? nullptr : one->pw_name;
   });
 }
 
-std::unexpected<Error> no_such_group(const std::string& user, const std::string& name, int error) {
-  return no_such("group", "/etc/group", user, name, error, [](FILE* file) -> const char* {
+std::unexpected<Error> no_such_group(const std::string& user, const std::string& name) {
+  return no_such("group", "/etc/group", user, name, [](FILE* file) -> const char* {
     const group* one = fgetgrent(file);
     return one == nullptr ? nullptr : one->gr_name;
   });
 }
 
-std::vector<gid_t> groups_of(const std::string& name, gid_t group) {
-  std::vector<gid_t> groups(64);
-  int count = static_cast<int>(groups.size());
-  while (getgrouplist(name.c_str(), group, groups.data(), &count) < 0) {
-    groups.resize(std::max(static_cast<size_t>(count), groups.size() * 2));
-    count = static_cast<int>(groups.size());
-  }
-  groups.resize(static_cast<size_t>(count));
-  return groups;
+std::unexpected<Error> not_looked_up(const std::string& user, const std::string& name, int error) {
+  return failure(key(user) + "looking " + in_quotes(name) + " up: " + errno_text(error));
 }
 
 Result<Account> account_of(const std::string& text) {
   const size_t colon = text.find(':');
   const std::string user = text.substr(0, colon);
   Account account;
-  std::vector<char> buffer;
   const std::optional<uint32_t> user_number = number_of(user);
   if (user_number) {
     account.user = account.group = *user_number;  // of a number alone nothing says the group; never root's
   } else {
-    passwd entry{};
-    passwd* found = nullptr;
-    const int error = look_up(getpwnam_r, user, entry, buffer, found);
-    if (found == nullptr) return no_such_user(text, user, error);
-    account.user = entry.pw_uid;
-    account.group = entry.pw_gid;
+    const Found<User> found = find_user(user);
+    if (!found) return not_looked_up(text, user, found.error());
+    if (!*found) return no_such_user(text, user);
+    account.user = (*found)->user;
+    account.group = (*found)->group;
   }
   if (colon != std::string::npos) {
     account.group_written = true;
@@ -125,11 +108,10 @@ Result<Account> account_of(const std::string& text) {
     if (const std::optional<uint32_t> number = number_of(name)) {
       account.group = *number;
     } else {
-      group entry{};
-      group* found = nullptr;
-      const int error = look_up(getgrnam_r, name, entry, buffer, found);
-      if (found == nullptr) return no_such_group(text, name, error);
-      account.group = entry.gr_gid;
+      const Found<gid_t> found = find_group(name);
+      if (!found) return not_looked_up(text, name, found.error());
+      if (!*found) return no_such_group(text, name);
+      account.group = **found;
     }
   }
   account.groups = user_number ? std::vector<gid_t>{account.group} : groups_of(user, account.group);
