@@ -18,9 +18,9 @@ namespace {
 constexpr std::pair<int, int> oldest_kernel{6, 1};
 constexpr int cap_sys_admin = 21;  // capability.h
 constexpr std::string_view allow_calls =
-    "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile (docker and podman: "
-    "--security-opt "
-    "seccomp=FILE)";
+    "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile: podman and docker take "
+    "--security-opt seccomp=packaging/image/seccomp.json (of uringd's sources; the image has it in /usr/share/uringd), "
+    "Kubernetes seccompProfile, systemd SystemCallFilter=@aio";
 
 /// The first line of a file; empty when it cannot be read.
 std::string first_line(const std::string& path) {

@@ -124,7 +124,8 @@ TEST_CASE_FIXTURE(World, "a seccomp filter that denies one of the three calls is
           permitted ? "answers " + std::string(call) + " with \"not implemented\"" : "denies " + std::string(call);
       check(fails({}, &launched), 1,
             "uringd: io_uring is not available: a seccomp filter, as containers have, " + verb +
-                ": allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile");
+                ": allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile: podman and "
+                "docker take --security-opt seccomp=packaging/image/seccomp.json (");
     }
   }
 }
