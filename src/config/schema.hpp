@@ -1,6 +1,7 @@
 // Schema: what keys exist. One row of one table is all there is to say about a key: path, default, what it takes,
 // whether a change needs a restart, its meaning and where it is stored. Parsing, checking, --print-config,
-// config.toml and README's reference are derived from the rows; a new key is a new row (and a member of Config).
+// config.toml, README's reference, the manual and what shells complete are derived from the rows; a new key is a new
+// row (and a member of Config).
 // Constant data; any thread.
 #pragma once
 

@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "document.hpp"
-#include "readme_section.hpp"
+#include "generated_section.hpp"
 #include "temporary_directory.hpp"
 
 using namespace uringd::config;
@@ -256,11 +256,14 @@ TEST_CASE("the repository's config.toml is what the schema prints (refresh: conf
   CHECK(read_file(SOURCE_ROOT "/config.toml") == commented_template());
 }
 
-TEST_CASE("README's reference is what the schema prints (refresh: config_docs refresh ROOT)") {
-  const std::string readme = read_file(SOURCE_ROOT "/README.md");
-  const auto section = find_reference_section(readme);
-  REQUIRE(section.has_value());
-  CHECK(readme.substr(section->first, section->second) == reference_section_text());
+TEST_CASE("the generated sections of files are what the schema prints (refresh: config_docs refresh ROOT)") {
+  for (const GeneratedSection& section : generated_sections) {
+    CAPTURE(section.file);
+    const std::string content = read_file(SOURCE_ROOT "/" + std::string(section.file));
+    const auto place = find_section(section, content);
+    REQUIRE(place.has_value());
+    CHECK(content.substr(place->first, place->second) == section.text());
+  }
 }
 
 TEST_CASE("the reference has one row of four cells for every key") {
