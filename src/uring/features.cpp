@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "uringd/base/check.hpp"
@@ -54,10 +55,15 @@ constexpr Fault faults[] = {
     {6'007'000, 6'007'005, "multishot accept can return invalid descriptors: update the kernel"},
 };
 
-uint32_t version_number(std::string_view release) {
+struct Version {
+  uint32_t number = 0;     // as in Fault
+  std::string_view after;  // what follows it
+};
+
+Version version_in(std::string_view text) {
   std::array<uint32_t, 3> parts{};
-  const char* at = release.data();
-  const char* const end = at + release.size();
+  const char* at = text.data();
+  const char* const end = at + text.size();
   for (uint32_t& part : parts) {
     const auto [next, error] = std::from_chars(at, end, part);
     if (error != std::errc{}) break;
@@ -65,7 +71,21 @@ uint32_t version_number(std::string_view release) {
     if (at == end || *at != '.') break;
     ++at;
   }
-  return parts[0] * 1'000'000 + parts[1] * 1'000 + parts[2];
+  return {parts[0] * 1'000'000 + parts[1] * 1'000 + parts[2], {at, end}};
+}
+
+/// The number of the source that this kernel was made of; nothing where neither text has it. Distributions call their
+/// builds "6.8.0-45-generic" whatever is in them; Debian tells in the other text.
+std::optional<uint32_t> source_version(std::string_view release, std::string_view version) {
+  constexpr std::string_view debian = "Debian ";
+  if (const std::size_t at = version.find(debian); at != version.npos) {
+    if (const Version found = version_in(version.substr(at + debian.size())); found.number != 0) return found.number;
+  }
+  const Version found = version_in(release);
+  const bool build_number =
+      found.after.size() > 1 && found.after[0] == '-' && found.after[1] >= '0' && found.after[1] <= '9';
+  if (found.number % 1'000 == 0 && build_number) return std::nullopt;
+  return found.number;
 }
 
 std::string limit_text(int resource, bool in_kib) {
@@ -85,6 +105,15 @@ void describe_operations(std::vector<std::string>& lines) {
 }
 
 }  // namespace
+
+std::vector<std::string> known_faults(std::string_view release, std::string_view version) {
+  std::vector<std::string> found;
+  const std::optional<uint32_t> number = source_version(release, version);
+  for (const Fault& fault : faults) {
+    if (number && *number >= fault.first && *number < fault.last) found.emplace_back(fault.text);
+  }
+  return found;
+}
 
 Result<std::vector<std::string>> describe_features() {
   std::array<char, 4096> memory{};
@@ -117,9 +146,8 @@ Result<std::vector<std::string>> describe_features() {
   lines.push_back("io-wq workers per ring: at most disk.kernel_threads for files, as many for what may wait for ever");
   lines.push_back("memory-lock limit: " + limit_text(RLIMIT_MEMLOCK, true) + " (per user; does not bind CAP_IPC_LOCK)");
   lines.push_back("open-files limit: " + limit_text(RLIMIT_NOFILE, false));
-  const uint32_t version = version_number(name.release);
-  for (const Fault& fault : faults) {
-    if (version >= fault.first && version < fault.last) lines.push_back("known fault here: " + std::string(fault.text));
+  for (const std::string& fault : known_faults(name.release, name.version)) {
+    lines.push_back("known fault here: " + fault);
   }
   return lines;
 }
