@@ -26,8 +26,8 @@ $0 == "root = \"www\"" {
 }
 
 $0 == "#access = \"off\"" {
-  print "# the unit lets uringd write to /var/log/uringd, where logrotate looks after *.log"
-  print "#access = \"/var/log/uringd/access.log\""
+  print "# the unit lets uringd write to \"/var/log/uringd/access.log\"; from \"off\" that takes a restart"
+  print
   logs++
   next
 }

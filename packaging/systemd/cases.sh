@@ -36,14 +36,23 @@ has_the_same_features() {
   python3 "$filter" "$units/uringd.service" "$prefix/bin/uringd" --features | diff "$scratch/features" -
 }
 
-# The control: a unit without the call for bodies sent by reference must not pass.
-is_killed_without_memfd_create() {
-  sed '/^SystemCallFilter=memfd_create$/d' "$units/uringd.service" >"$scratch/strict.service"
-  if cmp -s "$units/uringd.service" "$scratch/strict.service"; then return 1; fi
+# The controls: a unit without the call for bodies sent by reference, and one without openat2, must not pass.
+is_killed_by() {
+  if cmp -s "$units/uringd.service" "$1"; then return 1; fi
   status=0
   # shellcheck disable=SC2046  # the unit's line: words without quotes
-  python3 "$filter" "$scratch/strict.service" $(command_of ExecStart) --listen "127.0.0.1:$(free_port)" || status=$?
+  python3 "$filter" "$1" $(command_of ExecStart) --listen "127.0.0.1:$(free_port)" || status=$?
   [ "$status" -eq 159 ]  # 128 + SIGSYS
+}
+
+is_killed_without_memfd_create() {
+  sed '/^SystemCallFilter=memfd_create$/d' "$units/uringd.service" >"$scratch/strict.service"
+  is_killed_by "$scratch/strict.service"
+}
+
+is_killed_without_openat2() {
+  { cat "$units/uringd.service"; echo RestrictSUIDSGID=yes; } >"$scratch/strict.service"
+  is_killed_by "$scratch/strict.service"
 }
 
 # SIGUSR2; then $server is the process that the old one names, and the old one is gone.
@@ -71,7 +80,8 @@ unit_cases() {
     check 'systemd-analyze verify finds nothing' units_are_correct
     check 'systemd-analyze security: exposure 2.0 or less' exposure_is_low
     check 'the filter hides no feature' has_the_same_features
-    check 'the filter is in force' is_killed_without_memfd_create
+    check 'the filter is in force: memfd_create' is_killed_without_memfd_create
+    check 'the filter is in force: openat2' is_killed_without_openat2
     check 'the program starts under the filter' start_by_unit "$(free_port)" python3 "$filter" "$units/uringd.service"
     check 'it serves the site under the filter' serves_the_site
     check 'it reloads under the filter' as_unit_reloads

@@ -1,5 +1,6 @@
 """Runs a command under the SystemCallFilter= of a unit file, as systemd would make it, but for one thing: what the unit
-denies with an error ends the process by SIGSYS here, so that no fallback hides it.
+denies with an error ends the process by SIGSYS here, so that no fallback hides it. RestrictSUIDSGID= belongs to it, by
+which systemd denies openat2 altogether, because a filter cannot see that call's mode.
 
 under_filter.py UNIT COMMAND [ARG...]. The sets' members are systemd-analyze's, the calls' numbers the compiler's.
 """
@@ -50,13 +51,15 @@ def expand(name, sets):
 def allowed_by(unit):
     """The first line decides that what is not named is denied; those after it add and take away (systemd.exec(5))."""
     sets = sets_of_systemd()
-    allowed = expand("@default", sets)
+    allowed, restricted = expand("@default", sets), set()
     for line in open(unit, encoding="utf-8"):
         if line.startswith("SystemCallFilter="):
             value = line.split("=", 1)[1].strip()
             named = set().union(*(expand(name, sets) for name in value.lstrip("~").split()))
             allowed = allowed - named if value.startswith("~") else allowed | named
-    return allowed
+        elif line.strip() in ("RestrictSUIDSGID=yes", "RestrictSUIDSGID=true", "RestrictSUIDSGID=1"):
+            restricted = {"openat2"}
+    return allowed - restricted
 
 
 def numbers():
