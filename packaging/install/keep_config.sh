@@ -4,6 +4,7 @@
 #
 # keep_config.sh FILE TARGET: TARGET is absolute, below DESTDIR where that is set.
 set -eu
+umask 022
 
 target=${DESTDIR-}$2
 mkdir -p "$(dirname -- "$target")"
