@@ -42,7 +42,7 @@ units_are_correct() {
     >"$scratch/verify" 2>&1 && ! grep uringd "$scratch/verify"
 }
 
-# What of the unit's is not in the command line itself: user, capability, notifications.
+# start [WRAPPER...]: with what of the unit's is not in the command line itself: user, capability, notifications.
 start() {
   rm -f "$root/run/notify" "$scratch/heard"
   python3 "$here/notified.py" "$root/run/notify" "$scratch/heard" &
@@ -53,11 +53,21 @@ start() {
   user=$(sed -n 's/^User=//p' "$unit")
   line=$(sed -n 's/^ExecStart=//p' "$unit")
   # shellcheck disable=SC2086  # the unit's line: words without quotes
-  chroot "$root" env -i PATH=/usr/bin:/bin NOTIFY_SOCKET=/run/notify setpriv \
+  "$@" env -u LC_ALL NOTIFY_SOCKET=/run/notify chroot "$root" setpriv \
     --reuid "$user" --regid "$user" --init-groups --no-new-privs --bounding-set "-all,+$capability" \
     --inh-caps "-all,+$capability" --ambient-caps "-all,+$capability" $line >"$root/server.log" 2>&1 &
   server=$!
+  if [ $# -gt 0 ]; then within_ten_seconds answers_at_port_80 || return 1; fi
   within_ten_seconds grep -q '^READY=1' "$scratch/heard"
+}
+
+# systemd holds the port and starts the service at the first request: nothing that was passed is closed.
+starts_by_the_socket() {
+  socket=$root/lib/systemd/system/uringd.socket
+  start systemd-socket-activate --listen "$(sed -n 's/^ListenStream=//p' "$socket")" \
+    --fdname "$(sed -n 's/^FileDescriptorName=//p' "$socket")" || return 1
+  cat "$root/server.log"
+  ! grep warn "$root/server.log" && answers_at_port_80
 }
 
 answers_at_port_80() { curl -sf http://127.0.0.1/ | cmp - "$root/usr/share/uringd/www/index.html"; }
@@ -151,7 +161,7 @@ life() {
   check 'upgrades, and keeps the user'\''s setting' upgrades_and_keeps_the_setting
   check 'SIGUSR2 takes the new program' takes_the_new_program
   check 'stops' stops
-  check 'starts again' start
+  check 'starts again, by the socket' starts_by_the_socket
   check 'stops with exit code 0' stops_with_zero
   check 'remove leaves the configuration' remove_leaves_the_configuration
   check 'purge leaves nothing' purge_leaves_nothing
