@@ -50,9 +50,10 @@ ROWS = {
     'uringd --print-config --config config.toml --set server.workers=2': {'says': r'workers *= 2'},
     'uringd /usr/share/doc --listen 127.0.0.1:8081': {'serves': 'http://127.0.0.1:8081/libc6/copyright'},
     'kill -HUP "$(pidof uringd)"': {'before': 'serve configuration-1', 'after': 'sleep .5; log_says reload'},
-    'curl http://127.0.0.1:9090/metrics': {'before': 'cp /readme/admin-1/config.toml /etc/uringd/config.toml; '
+    'curl http://127.0.0.1:9090/metrics': {'before': '{ cat /readme/admin-1/config.toml; printf "[[site]]\\n'
+                                                     'root = \\"/uringd/www\\"\\n"; } >/etc/uringd/config.toml; '
                                                      'serve /etc/uringd/config.toml', 'says': '^uringd_'},
-    'curl http://127.0.0.1:9090/stats': {'says': '^{'},
+    'curl http://127.0.0.1:9090/stats': {'says': '"requests"'},
     'curl -N http://127.0.0.1:9090/stats/stream': {'endless': True, 'says': '^data: '},
     "curl 'http://127.0.0.1:9090/cache?prefix=/img/&sort=-hits&limit=20'": {'says': '"entries"'},
     ADMIN + 'index.html': {'before': 'curl -s http://127.0.0.1:8080/index.html'},
