@@ -42,14 +42,14 @@ ROWS = {
                   'echo 41 >/srv/app/releases/41/old.js; echo 42 >/srv/app/releases/42/index.html; '
                   'ln -sfnT releases/41 /srv/app/current; serve configuration-3; '
                   'expect 41 http://127.0.0.1:8080/',
-        'after': 'cd /uringd; sleep .3; expect 42 http://127.0.0.1:8080/; expect 41 http://127.0.0.1:8080/old.js; '
+        'after': 'cd /uringd; expect 42 http://127.0.0.1:8080/; expect 41 http://127.0.0.1:8080/old.js; '
                  'expect 42 -H "Accept: text/html" http://127.0.0.1:8080/some/route; '
                  'expect 404 -o /dev/null -w "%{http_code}" -H "Accept: text/html" http://127.0.0.1:8080/gone.js'},
     'uringd --version': {'says': r'uringd \d+\.\d+'},
     'uringd --features': {'says': 'kernel: '},
     'uringd --print-config --config config.toml --set server.workers=2': {'says': r'workers *= 2'},
     'uringd /usr/share/doc --listen 127.0.0.1:8081': {'serves': 'http://127.0.0.1:8081/libc6/copyright'},
-    'kill -HUP "$(pidof uringd)"': {'before': 'serve configuration-1', 'after': 'sleep .5; log_says reload'},
+    'kill -HUP "$(pidof uringd)"': {'before': 'serve configuration-1', 'after': 'log_says reload'},
     'curl http://127.0.0.1:9090/metrics': {'before': '{ cat /readme/admin-1/config.toml; printf "[[site]]\\n'
                                                      'root = \\"/uringd/www\\"\\n"; } >/etc/uringd/config.toml; '
                                                      'serve /etc/uringd/config.toml', 'says': '^uringd_'},
