@@ -19,8 +19,9 @@ constexpr std::pair<int, int> oldest_kernel{6, 1};
 constexpr int cap_sys_admin = 21;  // capability.h
 constexpr std::string_view allow_calls =
     "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile: podman and docker take "
-    "--security-opt seccomp=packaging/image/seccomp.json (of uringd's sources; the image has it in /usr/share/uringd), "
-    "Kubernetes seccompProfile, systemd SystemCallFilter=@aio";
+    "--security-opt seccomp=FILE, where FILE is uringd's seccomp.json (packaging/image in its sources, share/uringd "
+    "where it is installed, /usr/share/uringd in the image), Kubernetes seccompProfile; for systemd add @aio to "
+    "SystemCallFilter=";
 
 /// The first line of a file; empty when it cannot be read.
 std::string first_line(const std::string& path) {

@@ -125,7 +125,7 @@ TEST_CASE_FIXTURE(World, "a seccomp filter that denies one of the three calls is
       check(fails({}, &launched), 1,
             "uringd: io_uring is not available: a seccomp filter, as containers have, " + verb +
                 ": allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile: podman and "
-                "docker take --security-opt seccomp=packaging/image/seccomp.json (");
+                "docker take --security-opt seccomp=FILE, where FILE is uringd's seccomp.json (");
     }
   }
 }

@@ -122,7 +122,7 @@ TEST_CASE("EPERM under a seccomp filter names the filter and the three calls it 
   const std::string said = Proc("0\n", "6.18.0\n", "2", nothing).explain(EPERM);
   CHECK(has(said, "seccomp"));
   CHECK(has(said, "denies io_uring_setup: allow io_uring_setup, io_uring_enter and io_uring_register"));
-  CHECK(has(said, "--security-opt seccomp=packaging/image/seccomp.json"));
+  CHECK(has(said, "--security-opt seccomp=FILE, where FILE is uringd's seccomp.json"));
 }
 
 TEST_CASE("EPERM with neither sysctl nor seccomp names security modules") {
@@ -133,7 +133,7 @@ TEST_CASE("ENOSYS is an old kernel, a filter, or a kernel built without io_uring
   CHECK(has(Proc(nullptr, "4.19.0-5-amd64\n", "2", nothing).explain(ENOSYS), "kernel 4.19.0-5-amd64 is too old"));
   const std::string filtered = Proc(nullptr, "6.12.1\n", "2", nothing).explain(ENOSYS);
   CHECK(has(filtered, "a seccomp filter, as containers have, answers io_uring_setup with \"not implemented\""));
-  CHECK(has(filtered, "--security-opt seccomp=packaging/image/seccomp.json"));
+  CHECK(has(filtered, "--security-opt seccomp=FILE, where FILE is uringd's seccomp.json"));
   CHECK(has(Proc(nullptr, "6.12.1\n", "0", nothing).explain(ENOSYS), "CONFIG_IO_URING"));
 }
 
