@@ -3,6 +3,8 @@
 # are changed. In order: what URINGD_COMMIT says (package and image builds, which have no .git), what `git archive`
 # wrote into this file, what git says. Prints an empty line where nobody knows; never fails, because a build must not.
 set -u
+# A hook of git's sets these, for its own repository.
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 # shellcheck disable=SC2016  # git archive puts a commit's hash in its place (.gitattributes)
 archived='$Format:%H$'
 
@@ -18,5 +20,5 @@ if [ -z "$commit" ] && prefix=$(git -C "$1" rev-parse --show-prefix 2>/dev/null)
   commit=$(git -C "$1" describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 fi
 
-# Twelve digits of a whole hash, and nothing that would end a string of C++.
-printf '%s\n' "$commit" | tr -cd '0-9A-Za-z.+~_\n-' | sed 's/^\([0-9a-f]\{12\}\)[0-9a-f]\{28\}/\1/'
+# One line; twelve digits of a whole hash, and nothing that would end a string of C++.
+printf '%s\n' "$commit" | head -n 1 | tr -cd '0-9A-Za-z.+~_\n-' | sed 's/^\([0-9a-f]\{12\}\)[0-9a-f]\{28\}/\1/'

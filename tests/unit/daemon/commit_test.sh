@@ -54,12 +54,17 @@ mkdir -p "$tree/vendor/uringd/src/daemon"
 cp "$tree/src/daemon/commit.sh" "$tree/vendor/uringd/src/daemon/"
 same "a tree inside somebody's repository does not take theirs" '' "$(commit "$tree/vendor/uringd")"
 
+git init -q "$scratch/other"
+same "what a hook says of its own repository is not believed" "$short" \
+  "$(GIT_DIR=$scratch/other/.git GIT_WORK_TREE=$scratch/other GIT_INDEX_FILE=$scratch/other/index commit "$tree")"
+
 mkdir "$scratch/archive"
 in_tree archive HEAD | tar -x -C "$scratch/archive"
 same 'an archive says what it was made from' "$short" "$(commit "$scratch/archive")"
 
 same 'a package build has the say' '1.0-2~deb' "$(URINGD_COMMIT='1.0-2~deb' commit "$tree")"
 same 'a whole hash is cut to twelve digits' "$short" "$(URINGD_COMMIT=$full commit "$scratch/archive")"
+same 'its first line is all of it' 'abc' "$(URINGD_COMMIT="$(printf 'abc\ndef')" commit "$tree")"
 same 'nothing in it ends a string' 'abc' "$(URINGD_COMMIT='a"b\c' commit "$tree")"
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
