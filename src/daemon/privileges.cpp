@@ -1,4 +1,4 @@
-// Becoming server.user. Names are looked up (accounts), numbers are taken as they are: in a container without
+// Becoming server.user. Names are looked up (user_database), numbers are taken as they are: in a container without
 // /etc/passwd "65534:65534" works. Order: supplementary groups, group, user, capabilities, because each step takes away
 // what the one before it needs. Then everything is asked for again: of the calls, of the kernel's own account of every
 // thread (glibc carries setresuid(2) to all of them, nptl(7)), and by trying to go back. A change of user clears the
@@ -17,15 +17,17 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "uringd/config/nearest.hpp"
-#include "uringd/daemon/accounts.hpp"
+#include "uringd/daemon/user_database.hpp"
 
 namespace uringd::daemon {
 
@@ -114,7 +116,12 @@ Result<Account> account_of(const std::string& text) {
       account.group = **found;
     }
   }
-  account.groups = user_number ? std::vector<gid_t>{account.group} : groups_of(user, account.group);
+  account.groups = {account.group};
+  if (!user_number) {
+    std::expected<std::vector<gid_t>, int> groups = groups_of(user, account.group);
+    if (!groups) return not_looked_up(text, user, groups.error());
+    account.groups = std::move(*groups);
+  }
   std::ranges::sort(account.groups);
   const auto duplicates = std::ranges::unique(account.groups);
   account.groups.erase(duplicates.begin(), duplicates.end());

@@ -1,9 +1,12 @@
 // Names in files of the formats of passwd(5) and group(5), as a static build looks them up, beside what NSS says of the
 // same names here.
-#include "uringd/daemon/accounts.hpp"
+#include "uringd/daemon/user_database.hpp"
+
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <expected>
 #include <string>
 #include <vector>
 
@@ -33,9 +36,9 @@ struct World {
   std::string groups = directory.path() + "/group";
 };
 
-std::vector<gid_t> sorted(std::vector<gid_t> groups) {
-  std::ranges::sort(groups);
-  return groups;
+std::vector<gid_t> sorted(std::expected<std::vector<gid_t>, int> groups) {
+  std::ranges::sort(groups.value());
+  return *groups;
 }
 
 }  // namespace
@@ -56,7 +59,7 @@ TEST_CASE_FIXTURE(World, "a part of a name, NIS's lines, broken ones and the emp
 TEST_CASE_FIXTURE(World, "a user's groups are its own and those that list it, and no others") {
   CHECK(**find_group_in(groups, "logs") == 50);
   CHECK(sorted(groups_in(groups, "web", 34)) == std::vector<gid_t>{34, 50, 53});
-  CHECK(groups_in(groups, "nobody", 65534) == std::vector<gid_t>{65534});
+  CHECK(*groups_in(groups, "nobody", 65534) == std::vector<gid_t>{65534});
 }
 
 TEST_CASE_FIXTURE(World, "a group of 20,000 members is read whole: its last member is in it") {
@@ -70,10 +73,29 @@ TEST_CASE_FIXTURE(World, "a group of 20,000 members is read whole: its last memb
 TEST_CASE_FIXTURE(World, "in a file that is not there nobody is found; one that cannot be read is an errno") {
   CHECK_FALSE(find_user_in(directory.path() + "/none", "web")->has_value());
   CHECK_FALSE(find_group_in(directory.path() + "/none/group", "web")->has_value());
-  CHECK(groups_in(directory.path() + "/none", "web", 34) == std::vector<gid_t>{34});
+  CHECK(*groups_in(directory.path() + "/none", "web", 34) == std::vector<gid_t>{34});
   const auto failed = find_user_in(directory.path(), "web");
   REQUIRE_FALSE(failed.has_value());
   CHECK(failed.error() == EISDIR);
+  CHECK(groups_in(directory.path(), "web", 34) == std::unexpected(EISDIR));
+  CHECK(find_group_in(directory.path(), "web") == std::unexpected(EISDIR));
+}
+
+TEST_CASE_FIXTURE(World, "a pipe in the file's place is an errno, at once") {
+  const std::string pipe = directory.path() + "/pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(find_user_in(pipe, "web") == std::unexpected(EINVAL));
+  CHECK(groups_in(pipe, "web", 34) == std::unexpected(EINVAL));
+}
+
+TEST_CASE_FIXTURE(World, "a line whose number means \"leave it\" to the kernel is none") {
+  directory.file("/passwd", "max:x:4294967295:5:::\nmaxgroup:x:5:4294967295:::\nlast:x:4294967294:4294967294:::\n");
+  directory.file("/group", "max:x:4294967295:web\nlast:x:4294967294:web\n");
+  CHECK_FALSE(find_user_in(users, "max")->has_value());
+  CHECK_FALSE(find_user_in(users, "maxgroup")->has_value());
+  CHECK(*find_user_in(users, "last") == User{4294967294, 4294967294});
+  CHECK_FALSE(find_group_in(groups, "max")->has_value());
+  CHECK(sorted(groups_in(groups, "web", 34)) == std::vector<gid_t>{34, 4294967294});
 }
 
 TEST_CASE("this system's root and nobody are the same in the files and by the look-up that server.user uses") {
