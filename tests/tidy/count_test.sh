@@ -1,7 +1,7 @@
 #!/bin/sh
 # Holds tests/count.awk, which turns meson's log into the closing line "N passed, N failed" of ./dev test: a program
-# that failed must never count as passed; and tests/failed.awk, which says what runs a second time. Each case is a log,
-# as meson 1.7 writes it, and what must come out.
+# that failed must never count as passed; tests/failed.awk, which says what runs a second time; and tests/skipped.awk,
+# which says what was not tried. Each case is a log, as meson 1.7 writes it, and what must come out.
 set -eu
 unset CDPATH
 cd -- "$(dirname -- "$0")/.."
@@ -24,6 +24,9 @@ expect() { same "$1" "$2" "$(printf '%s' "$3" | awk -f count.awk)"; }
 # failing NAME NAMES LOG, and others NAME LINES LOG
 failing() { same "$1" "$2" "$(printf '%s' "$3" | awk -f failed.awk)"; }
 others() { same "$1" "$2" "$(printf '%s' "$3" | awk -v others=1 -f failed.awk)"; }
+
+# skipped NAME LINES LOG
+skipped() { same "$1" "$2" "$(printf '%s' "$3" | awk -f skipped.awk)"; }
 
 # entry OUTPUT RESULT: one test program's line.
 entry() { printf '{"name": "x", "stdout": "%s", "result": "%s", "returncode": 0}\n' "$1" "$2"; }
@@ -57,6 +60,16 @@ failing 'those that failed are named as meson takes them' "$(printf 'fuzz date\n
 failing 'where all passed there is none' '' "$(entry "$green" OK)"
 others 'the others are the lines that stay' "$(entry '' OK; entry '' SKIP)" "$log"
 others 'a line that was cut off stays, as the failure that it is' '{"name": "cut in the mid' '{"name": "cut in the mid'
+
+log=$(
+  entry 'image: compiling\nskipped: \"strip\" is missing (a\\b)\nmore\n' SKIP |
+    sed 's/"x"/"uringd:packaging \/ image"/'
+  entry 'skipped: one case of many\n' OK; entry '' SKIP; entry 'skipped: no end' SKIP; entry "$red" FAIL
+)
+skipped 'what was skipped is named with its reason' 'skipped: image: "strip" is missing (a\\b)
+skipped: x: it does not say why
+skipped: x: no end' "$log"
+skipped 'where nothing was skipped there is nothing to say' '' "$(entry "$green" OK; entry "$red" FAIL)"
 
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
