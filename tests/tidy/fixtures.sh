@@ -99,6 +99,15 @@ add src/http/wide.cpp "// $(repeat x 118)\n"
 expect 'a line of 121 columns' 'src/http/wide.cpp:1: [line-length]'
 
 tree
+for script in image/run image/static_test image/tree debian/test debian/roots readme/bare; do
+  add "packaging/$script" "#$(repeat '-' 120)\n"
+done
+expect 'one in a script of packaging' 'packaging/debian/roots:1: [line-length]' \
+  'packaging/debian/test:1: [line-length]' \
+  'packaging/image/run:1: [line-length]' 'packaging/image/static_test:1: [line-length]' \
+  'packaging/image/tree:1: [line-length]' 'packaging/readme/bare:1: [line-length]'
+
+tree
 add src/http/wide.cpp "// $(repeat x 117)\n// $(repeat '\303\251' 117)\n"
 add www/page.html "$(repeat x 300)\n"
 expect '120 columns are allowed, counted in characters; pages may be wider'
