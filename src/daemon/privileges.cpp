@@ -33,7 +33,7 @@ namespace uringd::daemon {
 
 namespace {
 
-struct Account {
+struct Identity {
   uid_t user = 0;
   gid_t group = 0;
   bool group_written = false;
@@ -90,52 +90,52 @@ std::unexpected<Error> not_looked_up(const std::string& user, const std::string&
   return failure(key(user) + "looking " + in_quotes(name) + " up: " + errno_text(error));
 }
 
-Result<Account> account_of(const std::string& text) {
+Result<Identity> identity_of(const std::string& text) {
   const size_t colon = text.find(':');
   const std::string user = text.substr(0, colon);
-  Account account;
+  Identity identity;
   const std::optional<uint32_t> user_number = number_of(user);
   if (user_number) {
-    account.user = account.group = *user_number;  // of a number alone nothing says the group; never root's
+    identity.user = identity.group = *user_number;  // of a number alone nothing says the group; never root's
   } else {
     const Found<User> found = find_user(user);
     if (!found) return not_looked_up(text, user, found.error());
     if (!*found) return no_such_user(text, user);
-    account.user = (*found)->user;
-    account.group = (*found)->group;
+    identity.user = (*found)->user;
+    identity.group = (*found)->group;
   }
   if (colon != std::string::npos) {
-    account.group_written = true;
+    identity.group_written = true;
     const std::string name = text.substr(colon + 1);
     if (const std::optional<uint32_t> number = number_of(name)) {
-      account.group = *number;
+      identity.group = *number;
     } else {
       const Found<gid_t> found = find_group(name);
       if (!found) return not_looked_up(text, name, found.error());
       if (!*found) return no_such_group(text, name);
-      account.group = **found;
+      identity.group = **found;
     }
   }
-  account.groups = {account.group};
+  identity.groups = {identity.group};
   if (!user_number) {
-    std::expected<std::vector<gid_t>, int> groups = groups_of(user, account.group);
+    std::expected<std::vector<gid_t>, int> groups = groups_of(user, identity.group);
     if (!groups) return not_looked_up(text, user, groups.error());
-    account.groups = std::move(*groups);
+    identity.groups = std::move(*groups);
   }
-  std::ranges::sort(account.groups);
-  const auto duplicates = std::ranges::unique(account.groups);
-  account.groups.erase(duplicates.begin(), duplicates.end());
-  return account;
+  std::ranges::sort(identity.groups);
+  const auto duplicates = std::ranges::unique(identity.groups);
+  identity.groups.erase(duplicates.begin(), duplicates.end());
+  return identity;
 }
 
 /// Real, effective and saved alike.
-bool is(const Account& account, bool with_group) {
+bool is(const Identity& identity, bool with_group) {
   std::array<uid_t, 3> users{};
   std::array<gid_t, 3> groups{};
   if (getresuid(&users[0], &users[1], &users[2]) != 0 || getresgid(&groups[0], &groups[1], &groups[2]) != 0)
     return false;
-  return std::ranges::count(users, account.user) == 3 &&
-         (!with_group || std::ranges::count(groups, account.group) == 3);
+  return std::ranges::count(users, identity.user) == 3 &&
+         (!with_group || std::ranges::count(groups, identity.group) == 3);
 }
 
 /// Inheritable ones too: what a file's capabilities could bring back.
@@ -161,15 +161,15 @@ std::vector<Number> numbers_in(const std::string& text) {
   return numbers;
 }
 
-bool thread_is(const std::filesystem::path& task, const Account& account) {
+bool thread_is(const std::filesystem::path& task, const Identity& identity) {
   const std::vector<uid_t> users = numbers_in<uid_t>(status_of(task, "Uid:"));
   const std::vector<gid_t> groups = numbers_in<gid_t>(status_of(task, "Gid:"));
   std::vector<gid_t> supplementary = numbers_in<gid_t>(status_of(task, "Groups:"));
   std::ranges::sort(supplementary);
-  if (users.size() != 4 || std::ranges::count(users, account.user) != 4) return false;
-  if (groups.size() != 4 || std::ranges::count(groups, account.group) != 4) return false;
-  if (supplementary != account.groups) return false;
-  if (account.user == 0) return true;  // root has its capabilities
+  if (users.size() != 4 || std::ranges::count(users, identity.user) != 4) return false;
+  if (groups.size() != 4 || std::ranges::count(groups, identity.group) != 4) return false;
+  if (supplementary != identity.groups) return false;
+  if (identity.user == 0) return true;  // root has its capabilities
   return std::ranges::all_of(std::array{"CapPrm:", "CapEff:", "CapAmb:"}, [&](const char* set) {
     const std::string text = status_of(task, set);
     return text.find_first_not_of("\t0") == std::string::npos;
@@ -177,14 +177,14 @@ bool thread_is(const std::filesystem::path& task, const Account& account) {
 }
 
 /// The first thing that is not as it should be, or an empty string.
-std::string what_is_left(const Account& account) {
-  if (!is(account, true)) return "the ids are not the ones that were set";
+std::string what_is_left(const Identity& identity) {
+  if (!is(identity, true)) return "the ids are not the ones that were set";
   std::error_code no_proc;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", no_proc))
-    if (!thread_is(task.path(), account)) return "thread " + task.path().filename().string() + " has kept privileges";
-  if (account.user != 0 && setresuid(static_cast<uid_t>(-1), 0, static_cast<uid_t>(-1)) == 0)
+    if (!thread_is(task.path(), identity)) return "thread " + task.path().filename().string() + " has kept privileges";
+  if (identity.user != 0 && setresuid(static_cast<uid_t>(-1), 0, static_cast<uid_t>(-1)) == 0)
     return "the way back to root is open";
-  if (account.user != 0 && account.group != 0 && setresgid(static_cast<gid_t>(-1), 0, static_cast<gid_t>(-1)) == 0)
+  if (identity.user != 0 && identity.group != 0 && setresgid(static_cast<gid_t>(-1), 0, static_cast<gid_t>(-1)) == 0)
     return "the way back to root's group is open";
   return {};
 }
@@ -202,14 +202,14 @@ std::unexpected<Error> refused(const std::string& user, const char* call, int er
 
 Result<void> become_user(const std::string& user) {
   if (user.empty()) return {};
-  const Result<Account> account = account_of(user);
-  if (!account) return std::unexpected(account.error());
-  if (is(*account, account->group_written)) return {};
-  if (setgroups(account->groups.size(), account->groups.data()) != 0) return refused(user, "setgroups", errno);
-  if (setresgid(account->group, account->group, account->group) != 0) return refused(user, "setresgid", errno);
-  if (setresuid(account->user, account->user, account->user) != 0) return refused(user, "setresuid", errno);
-  if (account->user != 0 && !drop_capabilities()) return refused(user, "capset", errno);
-  if (const std::string left = what_is_left(*account); !left.empty())
+  const Result<Identity> identity = identity_of(user);
+  if (!identity) return std::unexpected(identity.error());
+  if (is(*identity, identity->group_written)) return {};
+  if (setgroups(identity->groups.size(), identity->groups.data()) != 0) return refused(user, "setgroups", errno);
+  if (setresgid(identity->group, identity->group, identity->group) != 0) return refused(user, "setresgid", errno);
+  if (setresuid(identity->user, identity->user, identity->user) != 0) return refused(user, "setresuid", errno);
+  if (identity->user != 0 && !drop_capabilities()) return refused(user, "capset", errno);
+  if (const std::string left = what_is_left(*identity); !left.empty())
     return failure(key(user) + "the privileges are not gone: " + left);
   return {};
 }
