@@ -4,8 +4,8 @@ tree on loopback with the shortest configuration that switches on what is asked 
 
     PATH=$PATH:build/tools/usr/sbin:build/tools/usr/bin python3 packaging/readme/compare.py build/src/uringd
 
-`./dev bench` unpacks the peers into build/tools. A peer that is not there is left out. Run by hand: the peers' versions
-are named in README.md, and nothing of ours depends on what they do.
+`./dev bench` unpacks the peers into build/tools. A peer that is not there is named and left out. Run by hand: the
+peers' versions are named in README.md, and nothing of ours depends on what they do.
 """
 import gzip
 import http.client
@@ -91,7 +91,7 @@ def make_tree(root, mtime):
     text = b'p { color: teal }\n' * 1000
     for name, data in (('index.html', b'<p>home\n' * 100), ('.secret', b'secret\n'), ('style.css', text),
                        ('plain.css', text), ('style.css.gz', gzip.compress(text)), ('style.css.br', b'br'),
-                       ('style.css.zst', b'zst'), ('empty/x.txt', b'x')):
+                       ('style.css.zst', b'zst'), ('empty/x.txt', b'x'), ('large.css', text * 6)):
         write(os.path.join(root, name), data, mtime)
     write(os.path.join(os.path.dirname(root), 'outside.html'), b'outside\n', mtime)
     os.symlink('../outside.html', os.path.join(root, 'out.html'))
@@ -112,18 +112,22 @@ def coding(port, path, accepted):
 
 def questions(port, twin):
     several = ask(port, '/style.css', Range='bytes=0-9,100-109')
-    first, second = (ask(each, '/plain.css').headers.get('ETag') for each in (port, twin))
     yield 'a link out of the root', ask(port, '/out.html').status
     yield 'a name with a dot', ask(port, '/.secret').status
-    yield 'ETag of one content, two mtimes', f'{first} {second} ' + ('same' if first == second else 'differ')
+    for size, path in (('17 KB', '/plain.css'), ('100 KB', '/large.css')):
+        first, second = (ask(each, path).headers.get('ETag') for each in (port, twin))
+        same = 'same' if first == second else 'differ'
+        yield f'ETag of one content, two mtimes, {size}', f'{first} {second} {same}'
     yield 'two ranges', f'{several.status} {several.headers.get("Content-Type", "")[:20]}'
     yield 'If-Match that does not hold', ask(port, '/index.html', If_Match='"no"').status
     yield 'file.br, .zst, .gz beside', ' '.join(coding(port, '/style.css', each) for each in ('br', 'zstd', 'gzip'))
     for _ in range(20):  # uringd compresses beside the answers, once a file has been asked for
         for each in ('br', 'zstd', 'gzip'):
             coding(port, '/plain.css', each)
+            coding(port, '/large.css', each)
         time.sleep(.1)
-    yield 'compresses itself', ' '.join(coding(port, '/plain.css', each) for each in ('br', 'zstd', 'gzip'))
+    for size, path in (('17 KB', '/plain.css'), ('100 KB', '/large.css')):
+        yield f'compresses itself, {size}', ' '.join(coding(port, path, each) for each in ('br', 'zstd', 'gzip'))
     yield 'directory without index', ask(port, '/empty/').status
     yield 'nosniff', ask(port, '/index.html').headers.get('X-Content-Type-Options', 'none')
 
@@ -158,8 +162,11 @@ def mistakes(name, program):
 
 def main():
     programs = {'uringd': os.path.abspath(sys.argv[1])}
-    programs.update({name: shutil.which(name) for name in ('nginx', 'caddy', 'h2o') if shutil.which(name)})
+    programs.update({name: shutil.which(name) for name in ('nginx', 'caddy', 'h2o')})
     for name, program in programs.items():
+        if not program:
+            print(f'{name} is missing: ./dev bench unpacks it into build/tools/usr, whose bin and sbin belong in PATH')
+            continue
         print(f'== {name}')
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
             os.chmod(one, 0o755)

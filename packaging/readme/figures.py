@@ -2,10 +2,12 @@
 """README.md's picture of three figures, out of the tables of bench/RESULTS.md: python3 packaging/readme/figures.py
 
 Prints the SVG that packaging/pictures/figures.svg holds; the test `readme` compares the two, so the picture says what
-was measured and nothing else. `--check` compares and ends with 1 where they differ. Bars begin at 0; the picture has
-its colours for light and dark and a background of its own. Nothing but the standard library.
+was measured and nothing else. `--check` compares and ends with 1 where they differ. Bars begin at 0, but on a scale
+that calls itself logarithmic; the picture has its colours for light and dark and a background of its own. Nothing but
+the standard library.
 """
 import html
+import math
 import pathlib
 import re
 import sys
@@ -27,38 +29,54 @@ def results():
     return (TOP / 'bench/RESULTS.md').read_text(encoding='utf-8')
 
 
-def row_of(scenario, table, row):
-    """{server: median} of one row; the table is found by the beginning of its first cell."""
+def cells_of(scenario, table, row):
+    """{server: cell} of one row; the table is found by the beginning of its first cell."""
     text = results().split(f'\n## {scenario}\n')[1].split('\n## ')[0]
     lines = text.split(f'| {table}')[1].split('\n\n')[0].splitlines()
     names = [cell.strip() for cell in lines[0].split('|')[1:-1]]
     line = next(line for line in lines if line.startswith(f'| {row} |'))
     cells = [cell.strip() for cell in line.split('|')[2:-1]]
-    return {name: float(re.match(r'[\d.,]+', cell)[0].replace(',', ''))
-            for name, cell in zip(names, cells) if cell[:1].isdigit()}
+    return {name: cell for name, cell in zip(names, cells) if cell[:1].isdigit()}
+
+
+def median(cell):
+    return float(re.match(r'[\d.,]+', cell)[0].replace(',', ''))
+
+
+def row_of(scenario, table, row):
+    return {name: median(cell) for name, cell in cells_of(scenario, table, row).items()}
 
 
 def seconds(ms):
     return f'{ms / 1000:.1f} s' if ms >= 1000 else f'{ms:.2f} ms'
 
 
+def linear(value, most):
+    return value / most
+
+
+def logarithmic(ms, most):
+    """From 0.1 ms, so that 0.4 and 6 ms can be told apart beside 10 s."""
+    return math.log10(ms / .1) / math.log10(most / .1)
+
+
 def panels():
     cold = row_of('cold', 'p99 of a hot client beside it, ms', 'slow disk, 8 ms, 20000 files')
     yield ('Hot latency beside a slow disk', 'p99 of a file in memory while 256 clients',
-           'read from a disk of 8 ms; less is better',
+           'read from a disk of 8 ms; logarithmic', logarithmic,
            [(name, cold[key], seconds(cold[key])) for name, key in (
-               ('uringd', 'uringd'), ('Caddy', 'caddy'), ('nginx aio threads', 'nginx-aio-threads'),
-               ('nginx', 'nginx'), ('lighttpd', 'lighttpd'), ('h2o', 'h2o'))])
+               ('h2o, 32 threads', 'h2o-32-threads'), ('uringd', 'uringd'), ('Caddy', 'caddy'),
+               ('nginx aio threads', 'nginx-aio-threads'), ('nginx', 'nginx'), ('h2o', 'h2o'))])
     hot = row_of('hot', 'CPU us/request', '1 KiB, 64 connections')
     yield ('CPU per request', '1 KiB from memory, 64 connections, µs of',
-           'CPU, kernel included; less is better',
+           'CPU, kernel included; less is better', linear,
            [(name, hot[key], f'{hot[key]:.1f} µs') for name, key in (
                ('floor: no files', 'floor'), ('uringd', 'uringd'), ('h2o', 'h2o'), ('nginx', 'nginx-copy'),
                ('lighttpd', 'lighttpd'))])
     big = row_of('big', 'CPU s/GiB', '1 client, 1 GiB, cubic')
     idle = {name: 100 * (1 - used) for name, used in big.items()}
     yield ('Big files: CPU left idle', '% of one core at 1 GiB/s out of the page',
-           'cache (1 - CPU s/GiB); more is better',
+           'cache (1 - CPU s/GiB); more is better', linear,
            [(name, idle[key], f'{idle[key]:.0f} %') for name, key in (
                ('uringd', 'uringd'), ('uringd, zero_copy', 'uringd-zero'), ('h2o', 'h2o'),
                ('nginx', 'nginx'), ('Caddy', 'caddy'), ('lighttpd', 'lighttpd'))])
@@ -71,7 +89,7 @@ def draw():
            f'height="{height}" role="img" aria-label="Three figures of ./dev bench">',
            '<title>Three figures of ./dev bench, 2026-11-22; bench/RESULTS.md has all</title>',
            f'<style>\n{STYLE}\n</style>', f'<rect class="paper" width="{WIDTH}" height="{height}" rx="8"/>']
-    for number, (title, first, second, rows) in enumerate(shown):
+    for number, (title, first, second, scale, rows) in enumerate(shown):
         left = GAP // 2 + number * (PANEL + GAP // 2)
         out.append(f'<text class="title" x="{left}" y="24">{html.escape(title)}</text>')
         out.append(f'<text class="soft" x="{left}" y="42">{html.escape(first)}</text>')
@@ -81,8 +99,8 @@ def draw():
             own = ' own' if name.startswith('uringd') else ''
             y = HEAD + line * ROW
             out.append(f'<text class="name{own}" x="{left}" y="{y + 13}">{html.escape(name)}</text>')
-            out.append(f'<rect class="bar{own}" x="{left + 132}" y="{y + 2}" width="{max(1, value / most * 84):.1f}" '
-                       'height="14" rx="2"/>')
+            width = max(1, scale(value, most) * 84)
+            out.append(f'<rect class="bar{own}" x="{left + 132}" y="{y + 2}" width="{width:.1f}" height="14" rx="2"/>')
             out.append(f'<text class="value" x="{left + PANEL - 5}" y="{y + 13}">{html.escape(label)}</text>')
     return '\n'.join([*out, '</svg>', ''])
 
