@@ -50,6 +50,9 @@ ROWS = {
     'uringd --print-config --config config.toml --set server.workers=2': {'says': r'workers *= 2'},
     'uringd /usr/share/doc --listen 127.0.0.1:8081': {'serves': 'http://127.0.0.1:8081/libc6/copyright'},
     'kill -HUP "$(pidof uringd)"': {'before': 'serve configuration-1', 'after': 'log_says reload'},
+    'chown uringd: /etc/uringd/admin.token': {
+        'before': 'useradd --system uringd',  # as the package does
+        'after': 'test "$(stat -c "%U %a" /etc/uringd/admin.token)" = "uringd 600" || wrong "not for uringd alone"'},
     'curl http://127.0.0.1:9090/metrics': {'before': '{ cat /readme/admin-1/config.toml; printf "[[site]]\\n'
                                                      'root = \\"/uringd/www\\"\\n"; } >/etc/uringd/config.toml; '
                                                      'serve /etc/uringd/config.toml', 'says': '^uringd_'},
