@@ -1,9 +1,10 @@
 """What becomes of README.md's commands in a bare root: nothing said here, they run and must end with 0.
 
-Each row names a command as it stands there, without its comment. `says` is a pattern that its output must hold;
-`before` is shell that makes what the page supposes (a file to upload, an example's site); `serves` is a URL that a
-program that stays must answer, after which it is stopped; `endless` is for one that never stops talking and is cut off
-after 3 s; `why` is the reason for not running it. A row that no command of the page needs is an error.
+Each row names a command as it stands there, without its comment. `instead` is what runs in its place; `says` is a
+pattern that its output must hold; `before` is shell that makes what the page supposes (a file to upload, an example's
+site); `serves` is a URL that a program that stays must answer, after which it is stopped; `endless` is for one that
+never stops talking and is cut off after 3 s; `why` is the reason for not running it. A row that no command of the page
+needs is an error. A row beats the families.
 
 `serve NAME` in `before` starts uringd with the page's configuration of that name (see page.py), in place of the one
 that runs. What needs the network comes first, in the order of the page: INSTALLING.
@@ -14,29 +15,44 @@ INSTALLING = ['./dev run', './dev setup']
 
 # Whole families: a pattern, and why.
 NAMED = [
-    (r'podman |id=\$\(podman ', 'needs podman and a registry: the test `image` builds and runs the same image'),
-    (r'sudo |systemctl |journalctl ', 'needs an init system, or installs on the machine: the test `package` does'),
+    (r'podman (build|run --rm -p)', 'needs podman and a registry: the test `image` does the same'),
+    (r'podman |docker |id=\$\(podman ', 'needs podman or docker'),
+    (r'sudo apt-get install|apt-get (remove|purge)', 'needs the package: `package` does it'),
+    (r'sudo meson install', 'installs on the machine: the test `install` does, below a directory'),
+    (r'(sudo )?(systemctl|systemd-|journalctl)', 'needs systemd as PID 1: the page says what was tried by hand'),
     (r'\./dev package', 'builds a Debian package: the test `package` does'),
+    (r'\./dev image', 'builds an image: the test `image` does'),
+    (r'\./dev (bench|test|lint|fuzz)', 'takes long: continuous integration runs test and lint, and a quick bench'),
     (r'\./dev kernels', 'boots kernels in an emulator for minutes'),
     (r'meson setup build --prefix|ninja -C build product|meson setup build-static|ninja -C build-static',
      'compiles a second time: the tests `install`, `package` and `image` do'),
+    (r'uringd (DIR|--print-config \.\.\.)|uringd .*(DIR|FILE|\[URL\])', 'has a placeholder'),
+    (r'uringd --check$|kill -9$|curl -d$', 'names an option, no whole command'),
+    (r'man ', 'pages are not installed here: the test `manual` renders them'),
+    (r'ssh ', 'needs another machine'),
 ]
 
 ADMIN = 'curl -X DELETE -H "Authorization: Bearer $TOKEN" http://127.0.0.1:9090/cache/'
 
 ROWS = {
     './dev run': {'serves': 'http://127.0.0.1:8080/'},
-    './dev test': {'why': 'this test is a part of it'},
-    './dev test --quick': {'why': 'this test is a part of it'},
     './dev setup': {'says': 'dev: ready'},
     './dev help': {'says': r'\./dev run'},
-    './dev lint': {'why': 'installs clang-tidy and reads every file: continuous integration runs it on every push'},
-    './dev fuzz 60': {'why': 'installs clang; ./dev test runs every fuzzer'},
-    './dev bench': {'why': 'takes hours; its quick form is a test'},
-    './dev bench hot': {'why': 'takes minutes and installs other servers; its quick form is a test'},
-    './dev bench hot thumbs': {'why': 'takes minutes and installs other servers; its quick form is a test'},
     'meson setup build': {'says': 'Directory already configured|successfully'},
+    'meson setup --wrap-mode=nofallback build': {'says': 'Directory already configured|successfully'},
+    'build/tests/unit/config/config_docs refresh .': {'why': 'is a test program: ./dev test builds and runs it'},
+    'PATH=$PATH:build/tools/usr/sbin:build/tools/usr/bin python3 packaging/readme/compare.py build/src/uringd': {
+        'says': r'(?s)17 KB: .* same\n.*100 KB: .* differ\n.*17 KB: br zstd gzip\n.*100 KB: none none none\n.*'
+                'nginx is missing'},
     'ninja -C build': {'why': 'builds every test, for minutes: ./dev test does'},
+    'ln -s releases/42 next && mv -T next current': {'why': 'is a part of a command above'},
+    'sudo sysctl kernel.io_uring_disabled=0': {'why': 'sets something for the whole machine'},
+    'uringd --health': {'why': 'is the health check of the image, which the test `image` starts'},
+    './dev run --listen :9000': {'serves': 'http://127.0.0.1:9000/'},
+    'uringd --config config.toml': {'serves': 'http://127.0.0.1:8080/'},
+    'sudo -u uringd uringd --check -c /etc/uringd/config.toml': {
+        'before': 'mkdir -p /etc/uringd; printf "[[site]]\\nroot = \\"/uringd/www\\"\\n" >/etc/uringd/config.toml',
+        'instead': 'uringd --check -c /etc/uringd/config.toml'},
     'cd /srv/app && ln -s releases/42 next && mv -T next current': {
         'before': 'mkdir -p /srv/app/releases/41 /srv/app/releases/42; echo 41 >/srv/app/releases/41/index.html; '
                   'echo 41 >/srv/app/releases/41/old.js; echo 42 >/srv/app/releases/42/index.html; '
@@ -49,7 +65,7 @@ ROWS = {
     'uringd --features': {'says': 'kernel: '},
     'uringd --print-config --config config.toml --set server.workers=2': {'says': r'workers *= 2'},
     'uringd /usr/share/doc --listen 127.0.0.1:8081': {'serves': 'http://127.0.0.1:8081/libc6/copyright'},
-    'kill -HUP "$(pidof uringd)"': {'before': 'serve configuration-1', 'after': 'log_says reload'},
+    'kill -HUP "$(pidof uringd)"': {'before': 'serve configuration-1', 'after': 'log_says "reload: done"'},
     'chown uringd: /etc/uringd/admin.token': {
         'before': 'useradd --system uringd',  # as the package does
         'after': 'test "$(stat -c "%U %a" /etc/uringd/admin.token)" = "uringd 600" || wrong "not for uringd alone"'},
@@ -59,11 +75,13 @@ ROWS = {
     'curl http://127.0.0.1:9090/stats': {'says': '"requests"'},
     'curl -N http://127.0.0.1:9090/stats/stream': {'endless': True, 'says': '^data: '},
     "curl 'http://127.0.0.1:9090/cache?prefix=/img/&sort=-hits&limit=20'": {'says': '"entries"'},
-    ADMIN + 'index.html': {'before': 'curl -s http://127.0.0.1:8080/index.html'},
+    ADMIN + 'index.html': {'before': 'curl -s http://127.0.0.1:8080/index.html; cached 1 /index.html',
+                           'says': '"dropped":1', 'after': 'cached 0 /index.html'},
+    ADMIN + 'img/': {'says': '"dropped":'},
     'curl -T new.html -H "Authorization: Bearer $TOKEN" http://127.0.0.1:9090/cache/index.html': {
         'before': 'echo overlaid >new.html', 'after': 'expect overlaid http://127.0.0.1:8080/; rm new.html'},
-    'curl http://127.0.0.1:9090/healthz': {'says': 'ok'},
-    'curl http://127.0.0.1:9090/readyz': {'says': 'ok|ready'},
+    'curl http://127.0.0.1:9090/healthz': {'says': '"status":"ok"'},
+    'curl http://127.0.0.1:9090/readyz': {'says': '"status":"ok"'},
     'curl -H "Authorization: Bearer $TOKEN" -T notice.html http://127.0.0.1:9090/cache/sale/index.html': {
         'before': 'echo notice >notice.html', 'after': 'expect notice http://127.0.0.1:8080/sale/; rm notice.html'},
     'curl -H "Authorization: Bearer $TOKEN" -T app.js -H \'Cache-Control: no-store\' '
@@ -88,7 +106,6 @@ ROWS = {
 
 def row(command):
     """What becomes of this command."""
-    for pattern, why in NAMED:
-        if re.match(pattern, command):
-            return {'why': why}
-    return ROWS.get(command, {})
+    if command in ROWS:
+        return ROWS[command]
+    return next(({'why': why} for pattern, why in NAMED if re.match(pattern, command)), {})

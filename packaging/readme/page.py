@@ -2,7 +2,8 @@
 
 A shell block is a fence of `sh`; a session is an indented block that begins with `$ `, its output below the command
 (`...` for what is left out). Every other indented block, and a fence of a language that is not known here, is a mistake
-of the page, so that no command can hide from the test.
+of the page, so that no command can hide from the test. What looks like a command with its words within a sentence or a
+table is one too.
 """
 import collections
 import pathlib
@@ -16,7 +17,8 @@ README = TOP / 'README.md'
 # Languages that hold no commands of ours; what they hold is looked at for commands all the same.
 OTHERS = {'text', 'json', 'ini', 'nginx', 'caddyfile', 'yaml'}
 LOOKS_LIKE_A_COMMAND = re.compile(
-    r'\s*(\$ |sudo |\./dev |uringd |curl |apt|dpkg|podman |docker |systemctl |meson |ninja |kill |build/src/)')
+    r'\s*(\$ |sudo |\./dev |uringd |curl |apt|dpkg|podman |docker |systemctl |journalctl |meson |ninja |kill |'
+    r'build/|PATH=|chown |ln |man |python3 |sh |ssh |systemd-)')
 
 Block = collections.namedtuple('Block', 'language heading line text')
 Command = collections.namedtuple('Command', 'text heading line output')  # output: None, or the lines below it
@@ -41,7 +43,7 @@ def blocks(page):
             text = textwrap.dedent('\n'.join(lines[start:end])) + '\n'
             if fence[2] in OTHERS and fence[2] != 'ini' and any(map(LOOKS_LIKE_A_COMMAND.match, text.split('\n'))):
                 raise Mistake(f'line {start}: a command in a block of {fence[2]}')
-            yield Block(fence[2], heading, start, text)
+            yield Block(fence[2], heading, start + 1, text)
             number = end
         elif line.startswith('    ') and not before:
             end = next(n for n in range(number, len(lines)) if not lines[n].startswith('    '))
@@ -84,6 +86,22 @@ def commands(page):
         yield from found
 
 
+def inline(page):
+    """The commands in sentences and tables, each once, but for those that a block has too."""
+    seen = {command.text for command in commands(page)}
+    blank = prose(page, lambda block: '\n' * block[0].count('\n'))
+    blank = re.sub(r'(?m)^    (?! )\S.*$', '', blank)  # sessions; what belongs to a list is indented less
+    for found in re.finditer(r'(?<!`)`([^`]+)`(?!`)', blank):
+        text = ' '.join(found[1].split())
+        if ' ' in text and LOOKS_LIKE_A_COMMAND.match(text) and text not in seen:
+            seen.add(text)
+            yield Command(text, '', blank[:found.start()].count('\n') + 1, None)
+
+
+def all_commands(page):
+    return sorted([*commands(page), *inline(page)], key=lambda command: command.line)
+
+
 def configurations(page):
     """The blocks of TOML, by name: the heading's first word and a number."""
     counts = collections.Counter()
@@ -94,9 +112,9 @@ def configurations(page):
             yield f'{word}-{counts[word]}', block
 
 
-def prose(page):
+def prose(page, instead=''):
     """The page without its blocks of code."""
-    return re.sub(r'(?ms)^ *```.*?^ *```$', '', page)
+    return re.sub(r'(?ms)^ *```.*?^ *```$', instead, page)
 
 
 def anchors(page):
