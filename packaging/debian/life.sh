@@ -4,8 +4,9 @@
 
 # A copy of the bare root: nothing of one run is left for the next.
 make_root() {
+  bare=$("$here/roots" "$top/build/roots" "$suite") || { printf '%s\n' "$bare"; return 1; }
   root=$(mktemp -d "$top/build/roots/trying.XXXXXX")
-  cp -a --reflink=auto "$top/build/roots/$suite/." "$root/"
+  cp -a --reflink=auto "$bare/." "$root/"
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
   cp "$package" "$root/uringd.deb"
@@ -38,8 +39,12 @@ is_enabled() {
 }
 
 units_are_correct() {
-  systemd-analyze verify --man=no --generators=no --recursive-errors=no --root="$root" uringd.service uringd.socket \
-    >"$scratch/verify" 2>&1 && ! grep uringd "$scratch/verify"
+  if ! systemd-analyze verify --man=no --generators=no --recursive-errors=no --root="$root" uringd.service \
+      uringd.socket >"$scratch/verify" 2>&1; then
+    cat "$scratch/verify"
+    return 1
+  fi
+  ! grep uringd "$scratch/verify"
 }
 
 # start [WRAPPER...]: with what of the unit's is not in the command line itself: user, capability, notifications.
@@ -114,14 +119,18 @@ takes_the_new_program() {
   readlink "/proc/$old/exe" | grep ' (deleted)$' || return 1
   kill -USR2 "$old"
   within_ten_seconds grep '^MAINPID=' "$scratch/heard" || return 1
-  wait "$old"
+  wait "$old" || return 1
   server=$(sed -n 's/^MAINPID=//p' "$scratch/heard" | tail -n 1)
   readlink "/proc/$server/exe" | grep '/usr/bin/uringd$' && says_mine && is_confined
 }
 
+# The process before the upgrade said both, too: what it said does not count.
 stops() {
+  heard=$(wc -l <"$scratch/heard")
+  logged=$(wc -l <"$root/server.log")
   kill -TERM "$server"
-  within_ten_seconds is_gone && grep -q '^STOPPING=1' "$scratch/heard" && grep 'stopped' "$root/server.log" && server=
+  within_ten_seconds is_gone && tail -n "+$((heard + 1))" "$scratch/heard" | grep '^STOPPING=1' &&
+    tail -n "+$((logged + 1))" "$root/server.log" | grep stopped && server=
 }
 
 is_gone() { ! kill -0 "$server"; }
