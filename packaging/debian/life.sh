@@ -88,7 +88,8 @@ reloads_users_setting() {
   printf '\n[[site.headers]]\nmatch = "/**"\nset = { X-Mine = "yes" }\n' >>"$root/etc/uringd/config.toml"
   # shellcheck disable=SC2034  # the unit's line names it
   MAINPID=$server
-  eval "in_root $(sed -n 's/^ExecReload=//p' "$unit")"
+  sed -n 's/^ExecReload=//p' "$unit" >"$scratch/reload"
+  while read -r line; do eval "in_root $line" || return 1; done <"$scratch/reload"
   within_ten_seconds is_reloaded
 }
 

@@ -52,12 +52,26 @@ stop() {
   return "$status"
 }
 
-# as_unit_reloads: the unit's ExecReload with the process it would name.
-as_unit_reloads() {
-  # shellcheck disable=SC2034  # MAINPID is in the unit's line
+# The unit's ExecReload commands, one after the other until one fails, with the process that they would name.
+reload_by_unit() {
+  # shellcheck disable=SC2034  # MAINPID is in the unit's lines
   MAINPID=$server
-  eval "$(command_of ExecReload)"
-  within_ten_seconds logged 'reload: done'
+  command_of ExecReload >"$scratch/reload"
+  while read -r line; do eval "$line" || return 1; done <"$scratch/reload"
+}
+
+as_unit_reloads() { reload_by_unit && within_ten_seconds logged 'reload: done'; }
+
+# `systemctl reload` must fail, and say why; the server is not even asked.
+refuses_to_reload_what_is_wrong() {
+  said=$(wc -l <"$scratch/server.log")
+  cp "$config" "$scratch/good.toml"
+  echo 'no_such_key = 1' >>"$config"
+  status=0
+  reload_by_unit >"$scratch/refusal" 2>&1 || status=$?
+  cp "$scratch/good.toml" "$config"
+  cat "$scratch/refusal"
+  [ "$status" -ne 0 ] && grep -q no_such_key "$scratch/refusal" && [ "$(wc -l <"$scratch/server.log")" -eq "$said" ]
 }
 
 serving_cases() {
@@ -65,6 +79,7 @@ serving_cases() {
   if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
     check 'it serves the installed site' serves_the_site
     check 'ExecReload reloads it' as_unit_reloads
+    check 'ExecReload fails where the configuration is wrong' refuses_to_reload_what_is_wrong
     check 'SIGTERM ends it with exit code 0' stop
   fi
 }
