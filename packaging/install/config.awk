@@ -14,6 +14,8 @@ FNR == 1 {
 }
 
 $0 == "listen = [\"127.0.0.1:8080\"]" {
+  print "# for a proxy on this machine, whose user must be in the group uringd:"
+  print "# { address = \"unix:/run/uringd/http.sock\", mode = \"0660\" }"
   print "listen = [\":80\"]"
   listens++
   next
@@ -22,6 +24,13 @@ $0 == "listen = [\"127.0.0.1:8080\"]" {
 $0 == "root = \"www\"" {
   print "root = \"" www "\""
   roots++
+  next
+}
+
+$0 == "#user = \"\"" {
+  print "# of no use under the unit, whose User= it is"
+  print
+  users++
   next
 }
 
@@ -35,7 +44,7 @@ $0 == "#access = \"off\"" {
 { print }
 
 END {
-  if (heads == 1 && listens == 1 && roots == 1 && logs == 1) exit 0
-  print "config.awk: config.toml is not as expected: its first line, listen, root or access" >"/dev/stderr"
+  if (heads == 1 && listens == 1 && roots == 1 && logs == 1 && users == 1) exit 0
+  print "config.awk: config.toml is not as expected: its first line, listen, user, root or access" >"/dev/stderr"
   exit 1
 }
