@@ -43,13 +43,20 @@ std::string literal_example(const Key& key) {
   return out + "\t```\n";
 }
 
+/// The meaning by itself, as it is in no table or comment here.
+std::string sentence(std::string_view meaning) {
+  std::string out = std::string(meaning) + ".";
+  if (out.front() >= 'a' && out.front() <= 'z') out.front() = static_cast<char>(out.front() - 'a' + 'A');
+  return out;
+}
+
 std::string entry(const Key& key) {
   const bool required = key.default_text.empty();
   std::string out = "*" + escaped(key.path) + "*";
   out += required ? " (required)\n" : " = " + escaped(key.default_text) + "\n";
   out += "\tTakes " + escaped(expected(key.form)) + ".";
   if (key.change == Change::restart) out += " A new value needs a restart.";
-  out += "\n\n\tMeaning: " + escaped(key.meaning) + ".\n";
+  out += "\n\n\t" + escaped(sentence(key.meaning)) + "\n";
   if (key.is_blocks()) out += literal_example(key);
   return out + "\n";
 }

@@ -125,8 +125,8 @@ constexpr Key keys[] = {
      CONFIG(disk.zero_copy)},
 
     {"cache.size", R"("auto")", size(1 * MiB, 1024 * GiB, auto_word), reload, as_default,
-     R"(all workers together, compressed copies, headers and "not found" counted; "auto" = a quarter of the memory )"
-     R"(limit (cgroup or machine), 16MiB to 1GiB)",
+     R"(all workers together, compressed copies, headers, "not found" and overlays counted; "auto" = a quarter of the )"
+     R"(memory limit (cgroup or machine), 16MiB to 1GiB)",
      CONFIG(cache.size_bytes)},
     {"cache.max_file_size", R"("64KiB")", size(1 * KiB, 64 * MiB), reload, as_default,
      "larger files are streamed",
@@ -138,7 +138,7 @@ constexpr Key keys[] = {
      R"(how long "not found" is remembered; "0s" = until evicted)",
      CONFIG(cache.missing_ttl)},
     {"cache.idle_after", R"("10m")", duration(0, 365 * day), reload, as_default,
-     R"(entries nobody asked for are dropped; "0s" = never)",
+     R"(entries nobody asked for are dropped; overlays stay; "0s" = never)",
      CONFIG(cache.idle_after)},
     {"cache.watch", "true", form(Kind::flag), reload, as_default,
      "drop entries at once when inotify reports a change under root",
@@ -262,7 +262,7 @@ constexpr Key keys[] = {
 
 constexpr SectionNote notes[] = {
     {map_section,
-     "Look-up tables for rewrites, one table per name: ${legacy:key|default} in their `to` asks this one."},
+     R"(Look-up tables for rewrites, one table per name: ${legacy:key|default} in a rewrite's "to" asks this one.)"},
     {"site", "One block per site. An exact host beats *.suffix beats \"*\"; no match: the first site."},
 };
 
