@@ -81,6 +81,12 @@ function __uringd_settings
 end
 
 function __uringd_addresses
+    set -l address (string replace -r -- '^(--listen=|-l)' '' (commandline -ct))
+    if string match -q -- 'unix:*' $address
+        set -l path (string replace 'unix:' '' -- $address)
+        printf 'unix:%s\n' (__fish_complete_path $path | string replace -r '\t.*' '')
+        return
+    end
     printf '%s\n' 127.0.0.1:8080 '[::1]:8080' :8080 unix:
 end
 
