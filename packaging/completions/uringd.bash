@@ -93,11 +93,15 @@ _uringd() {
   value=$current
   case $current in
     --*=*) option=${current%%=*} value=${current#*=} ;;
+    -c?*) option=-c value=${current#-c} ;;
     *) case $before in -c | --config | -l | --listen | -s | --set | --explain | --host | --header) option=$before ;; esac ;;
   esac
   COMPREPLY=()
   case $option in
-    -c | --config) _uringd_files -f "$value" ;;
+    -c | --config)
+      _uringd_files -f "$value"
+      if [[ $current == -c?* ]]; then COMPREPLY=("${COMPREPLY[@]/#/-c}"); fi  # the word is replaced as a whole
+      ;;
     -l | --listen)
       if [[ $value == unix:* ]]; then
         _uringd_files -f "${value#unix:}"
